@@ -1,0 +1,15 @@
+"""The base of every options model: frozen, documented, and strict about unknown keys.
+
+Each option carries a description and its unit in its name (`settle_seconds`,
+`min_height_px`); its default lives here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Options(BaseModel):
+    """Options that a person types into YAML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
