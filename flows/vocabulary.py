@@ -60,7 +60,7 @@ FIELDS: tuple[Field, ...] = (
     Field("supersedes", "text", True, "the id that this revision replaces"),
     Field("duplicate_of", "text", True, "the earlier id with the same code in the recipe's window"),
     Field("reply", "text", True, "what the device answered"),
-    Field("sha256", "text", False, "of the file"),
+    Field("sha256", "text", True, "of the file; null when it could not be read"),
     Field("recipe", "text", True, "name@hash"),
     Field("model", "text", True, "name@hash"),
     Field("timings_ms", "timings", False, "stage to milliseconds"),

@@ -1,11 +1,11 @@
 """The error tree: what went wrong, and therefore what markwatch does about it.
 
-    MarkwatchError          a known error: one line, with its remedy
-    +-- ConfigError         stop before any work starts
-    +-- PluginError         an engine, source or sink cannot be found or loaded
-    +-- ImageError          this picture cannot be read: file it under failed/ and carry on
-    +-- RecogniserError     the engine failed: retry the picture alone, then file it under failed/
-    +-- DeliveryError       the far side is away: retry for ever with backoff, never drop
+MarkwatchError          a known error: one line, with its remedy
++-- ConfigError         stop before any work starts
++-- PluginError         an engine, source or sink cannot be found or loaded
++-- ImageError          this picture cannot be read: file it under failed/ and carry on
++-- RecogniserError     the engine failed: retry the picture alone, then file it under failed/
++-- DeliveryError       the far side is away: retry for ever with backoff, never drop
 """
 
 from __future__ import annotations

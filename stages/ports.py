@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Detector(Plugin, Protocol):
 
 
 class Recogniser(Plugin, Protocol):
-    """Reads upright crops of one line. An engine: one session, never used by two threads at once."""
+    """Reads upright crops of one line. An engine: one session, one thread at a time."""
 
     model: str
     """`name@hash` of the weights, known after `__enter__`."""
@@ -71,14 +72,37 @@ class Recogniser(Plugin, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a source or sink is told of the installation: the station's name, the root folder."""
+
+    station: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScanEnd:
+    """A source has yielded every file that it could see: `files` of them."""
+
+    files: int
+
+
 class Source(Plugin, Protocol):
     """Sees new pictures."""
 
-    def arrivals(self, stop: threading.Event) -> Iterator[Arrival]:
+    def __init__(self, options: Any, site: Site) -> None: ...
+
+    @staticmethod
+    def folders(options: Any, site: Site) -> tuple[Path, ...]:
+        """The local folders that it takes pictures from."""
+        ...
+
+    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd]:
         """Yield what is seen until `stop` is set; the same file may be yielded many times.
 
         Every file that stays is yielded again and again (a rescan), so nothing that a consumer
-        or an event queue drops is lost. A root that goes away is waited for, never fatal.
+        or an event queue drops is lost; a `ScanEnd` follows the last file of each scan. A root
+        that goes away is waited for, never fatal.
         """
         ...
 
@@ -130,20 +154,17 @@ class Receipt:
     cursor: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What a sink is told of the installation: the station's name and the root folder."""
-
-    station: str
-    root: str
-
-
 class Sink(Plugin, Protocol):
     """Makes rows durable somewhere else. Used by one thread."""
 
     cut: Cut
 
     def __init__(self, options: Any, site: Site, name: str) -> None: ...
+
+    @staticmethod
+    def folders(options: Any, site: Site) -> tuple[Path, ...]:
+        """The local folders that it writes into; none for a sink that speaks to a server."""
+        ...
 
     def deliver(self, batch: Batch) -> Receipt:
         """Make the batch durable; returning means it is.
@@ -153,6 +174,13 @@ class Sink(Plugin, Protocol):
 
         Raises:
             DeliveryError: not now; the batch is offered again.
+        """
+        ...
+
+    def announce(self, state: Literal["online", "draining", "stopped"]) -> None:
+        """Tell the far side how the station is, where there is a way; elsewhere do nothing.
+
+        Never raises: an announcement that fails is made again on the next connection.
         """
         ...
 

@@ -48,12 +48,13 @@ class Arrival:
 class ImageRef:
     """A claimed picture: it now belongs to markwatch and lies at `path`.
 
-    `name` is the file's name as dropped, made printable (NFC, undecodable bytes as `\\xNN`).
+    `name` is the file's name as dropped, made printable (NFC, undecodable bytes as `\\xNN`);
+    `sha256` is None when the file could not be read.
     """
 
     id: str
     path: str
-    sha256: str
+    sha256: str | None
     size: int
     camera: str
     name: str
@@ -116,7 +117,11 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A string that satisfies the field's constraint, with its log-probability."""
+    """A string that satisfies the field's constraint.
+
+    `log_probability` is of the unconstrained output: renormalised over legal strings it would look
+    falsely sure.
+    """
 
     text: str
     log_probability: float
@@ -182,7 +187,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One picture, read: at least one mark, `name@hash` of recipe and model, stage -> milliseconds."""
+    """One picture, read: at least one mark, recipe and model as name@hash, milliseconds a stage."""
 
     image: ImageRef
     marks: tuple[Mark, ...]

@@ -1,0 +1,81 @@
+"""map: readings of a field -> its marks, each a decision about one code.
+
+A text is cleaned (strip, case), the legal texts that it may stand for are ranked by probability
+(look-alikes, alternatives, the engine's own candidates), and the best is trusted or not.
+`take: best` gives one mark for the field, `take: all` one for each reading that holds text; a
+field without text gives one `unread` mark. Nothing else in markwatch decides about codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from stages.formats import Constraint
+from stages.map.clean import Position, cleaner, positions
+from stages.map.decide import Decision, Rules, decide
+from stages.map.join import joined_lines, text_height
+from stages.map.lookalikes import table
+from stages.map.options import MapOptions
+from stages.records import Mark, Reading
+
+__all__ = ["MapOptions", "map_readings"]
+
+
+def map_readings(
+    readings: Sequence[Reading],
+    *,
+    field: str,
+    page: int,
+    options: MapOptions,
+    constraint: Constraint | None,
+    threshold: float,
+    take: Literal["best", "all"],
+    expected: str | None,
+) -> tuple[Mark, ...]:
+    """Map one field's readings on one page to at least one mark, in reading order.
+
+    `constraint` is `options.constraint`, compiled when the recipe was loaded. `threshold` is the
+    least confidence, 0 to 1. `expected` is compared with the code as it is given.
+    With `best`, in this order: a trusted code, before one that needed look-alikes; a code that is
+    not the expected one; a legal but doubtful one; a legible text that is no code; the rest.
+    Among equals the highest confidence times the line's height wins; among texts that no format
+    speaks for, the highest confidence times the number of characters. Where nothing is legal,
+    neighbours on one line that are legal together count as one reading.
+    """
+    clean = cleaner(options.strip, options.case)
+    lookalikes = table(options.pairs)
+    rules = Rules(constraint, threshold, options.min_margin, expected)
+
+    def decisions(group: Iterable[Reading]) -> list[Decision]:
+        cleaned = ((each, positions(each.transcript, clean, lookalikes)) for each in group)
+        return [
+            decide(reading, evidence, rules, field=field, page=page)
+            for reading, evidence in cleaned
+            if not _is_blank(evidence)
+        ]
+
+    found = decisions(readings)
+    if not found:
+        reason = "the text found is blank" if readings else "no text was found"
+        match = None if expected is None else False
+        return (Mark(field, page, "unread", reason=reason, expected=expected, match=match),)
+    if take == "all":
+        return tuple(decision.mark for decision in found)
+    if constraint is not None and not any(decision.legal for decision in found):
+        found += [each for each in decisions(joined_lines(readings)) if each.legal]
+    return (max(found, key=lambda each: _preference(each, constraint)).mark,)
+
+
+def _is_blank(evidence: Sequence[Position]) -> bool:
+    return all(position[0].char.isspace() for position in evidence)
+
+
+def _preference(decision: Decision, constraint: Constraint | None) -> tuple[int, bool, float]:
+    mark = decision.mark
+    order = [("read", True), ("mismatch", True), ("unsure", True), ("mismatch", False)]
+    kind = (mark.status, decision.legal)
+    rank = order.index(kind) if kind in order else len(order)
+    has_format = constraint is not None and decision.legal
+    size = text_height(mark.reading) if has_format else len(mark.candidate)
+    return -rank, decision.replaced == 0, mark.confidence * size

@@ -1,0 +1,44 @@
+# make setup | demo | test | run | lint | lock. Needs Python 3.11 or later with venv, and pip.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup demo test run lint lock clean
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "markwatch needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up .venv; with a cold cache this downloads PyTorch and about 400 MB of other wheels."
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --progress-bar on -r requirements.lock
+	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/markwatch demo
+
+test: $(READY)
+	$(BIN)/python -m pytest $(PYTEST)
+
+run: $(READY)
+	$(BIN)/markwatch watch
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# Resolve anew within the bounds of pyproject.toml, and write down what came out.
+lock:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --upgrade setuptools wheel
+	$(BIN)/pip install --no-build-isolation --editable '.[test]' torch==$(TORCH)
+	$(BIN)/pip freeze --exclude-editable --all | sed -e 's/+cpu$$//' -e '/^pip==/d' > requirements.lock
+	@touch $(READY)
+
+TORCH ?= 2.13.0
+
+clean:
+	rm -rf .venv demo build dist *.egg-info

@@ -1,0 +1,141 @@
+"""Where a picture goes when its report is committed: `archive/`, or `failed/` with the reason.
+
+The target is chosen before the report is committed and committed with it, so a restart can finish
+the move; a target is never a name that is taken, so two files of one name never overwrite each
+other. Delivery does not wait for it and it does not wait for delivery: sinks read the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import structlog
+
+from flows import durable, vocabulary
+from flows.ledger import Ledger, Outcome
+from flows.settings import Layout
+from stages.records import Failure, ImageRef, Report
+
+MAX_NAME_BYTES = 255
+REASON = ".reason.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """One move that is due: from `work/` to the target, both relative to the root."""
+
+    id: str
+    work: str
+    target: str
+    note: str | None
+
+
+class Archive:
+    """Chooses targets and moves pictures to them."""
+
+    def __init__(self, layout: Layout, ledger: Ledger) -> None:
+        self._layout = layout
+        self._ledger = ledger
+        self._reserved: set[str] = set()
+        self._log = structlog.get_logger("markwatch.archive")
+
+    def target(self, result: Report | Failure) -> str:
+        """A free path, relative to the root, for this picture: by camera and UTC day of arrival."""
+        image = result.image
+        day = image.arrived_at.strftime("%Y/%m/%d")
+        top = "failed" if isinstance(result, Failure) else "archive"
+        folder = PurePosixPath("data", top, _folder(image.camera), day)
+        for name in _names(image):
+            target = str(folder / name)
+            taken = target in self._reserved or self._ledger.is_target(target)
+            if not taken and not os.path.lexists(self._layout.root / target):
+                self._reserved.add(target)
+                return target
+        raise AssertionError("a name that holds the picture's own id is always free")
+
+    def file(self, filings: Iterable[Filing]) -> list[Filing]:
+        """Move the pictures of committed reports; returns those that could not be moved now."""
+        moved: list[Filing] = []
+        left: list[Filing] = []
+        for filing in filings:
+            source, target = self._layout.root / filing.work, self._layout.root / filing.target
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if filing.note is not None:
+                    durable.write_new(
+                        target.with_name(_reason_name(target.name)), filing.note.encode()
+                    )
+                if os.path.lexists(source):
+                    durable.move_new(source, target)
+                elif not os.path.lexists(target):
+                    self._log.error("picture is gone", work=filing.work, target=filing.target)
+            except OSError as error:
+                self._log.warning("cannot file", target=filing.target, error=str(error))
+                left.append(filing)
+                continue
+            moved.append(filing)
+        for folder in {(self._layout.root / filing.target).parent for filing in moved}:
+            durable.fsync_directory(folder)
+        if moved:
+            self._ledger.archived(filing.id for filing in moved)
+            self._reserved.difference_update(filing.target for filing in moved)
+        return left
+
+
+def filing(outcome: Outcome, work: str) -> Filing:
+    """The move that a committed outcome asks for."""
+    result = outcome.result
+    note = (
+        reason_note(result.image, result.stage, result.reason)
+        if isinstance(result, Failure)
+        else None
+    )
+    return Filing(result.image.id, work, outcome.target, note)
+
+
+def reason_note(image: ImageRef, stage: str | None, reason: str | None) -> str:
+    """What stands in `<name>.reason.json` beside a failed picture."""
+    return json.dumps(
+        {
+            "image": image.name,
+            "id": image.id,
+            "camera": image.camera,
+            "stage": stage,
+            "reason": reason,
+            "sha256": image.sha256,
+            "arrived_at": vocabulary.instant(image.arrived_at),
+        },
+        ensure_ascii=False,
+        indent=2,
+    )
+
+
+def _names(image: ImageRef) -> Iterable[str]:
+    name = image.name.replace("/", "_").replace(os.sep, "_").strip() or "unnamed"
+    stem, suffix = os.path.splitext(name)
+    short = image.id.replace("-", "")
+    for tail in ("", f"~{short[-8:]}", f"~{short}"):
+        yield _fit(stem, f"{tail}{suffix}")
+
+
+def _fit(stem: str, tail: str) -> str:
+    room = MAX_NAME_BYTES - len(REASON) - len(tail.encode())
+    return stem.encode()[:room].decode("utf-8", "ignore") + tail
+
+
+def _reason_name(name: str) -> str:
+    return name + REASON
+
+
+def _folder(camera: str) -> str:
+    safe = camera.replace("/", "_").replace(os.sep, "_").lstrip(".")
+    return safe or "_"
+
+
+def relative_work(layout: Layout, path: str) -> str:
+    """A claimed picture's path relative to the root."""
+    return Path(path).relative_to(layout.root).as_posix()

@@ -1,0 +1,218 @@
+"""Where the graph runs: one supervised worker process, Dask's threads here, or a Dask cluster.
+
+All three take a graph and give a `concurrent.futures.Future`. Only a worker process survives
+native code: a segfault, a leak over the memory limit or a hang ends one worker, and the pictures
+that it held come back as `WorkerLostError`, to be retried alone. Everything listens on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import structlog
+
+from flows.engines import ENGINES, warm
+from flows.recipes import Engine
+from flows.settings import ClusterOptions
+from stages.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+
+BYTES_PER_MB = 1 << 20
+MEMORY_SHARE = 0.75
+
+
+class WorkerLostError(Exception):
+    """The worker died or was restarted while it held this chunk."""
+
+
+class Cluster(Protocol):
+    """A place to run graphs."""
+
+    slots: int
+    """How many chunks are worked on at the same time."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def warm(self, engines: tuple[Engine, ...]) -> list[str]:
+        """Load the engines where the graph will run, so that the first picture does not wait."""
+        ...
+
+    def submit(self, graph: Delayed) -> Future[Any]:
+        """Start a graph; the future fails with `WorkerLostError` if its worker dies."""
+        ...
+
+    def restart(self) -> None:
+        """Kill what is running and start anew; every open future fails with `WorkerLostError`."""
+        ...
+
+
+def cluster(options: ClusterOptions) -> Cluster:
+    """The place that the options name."""
+    if options.address is not None:
+        return DaskCluster(options)
+    return DaskThreads(options) if options.scheduler == "threads" else SupervisedWorker(options)
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class DaskThreads:
+    """Dask's threaded scheduler in this process: the least overhead, and no protection."""
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self.slots = options.threads or cores()
+
+    def __enter__(self) -> Self:
+        self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="stage")
+        self._waiters = ThreadPoolExecutor(self.slots, thread_name_prefix="chunk")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._waiters.shutdown(cancel_futures=True)
+        self._pool.shutdown(cancel_futures=True)
+        ENGINES.close()
+
+    def warm(self, engines: tuple[Engine, ...]) -> list[str]:
+        return self._pool.submit(warm, engines).result()
+
+    def submit(self, graph: Delayed) -> Future[Any]:
+        return self._waiters.submit(graph.compute, scheduler="threads", pool=self._pool)
+
+    def restart(self) -> None:
+        # A thread cannot be killed; the deadline of a hung engine is told, not enforced.
+        structlog.get_logger("markwatch.cluster").error(
+            "a picture is over its deadline, and threads cannot be stopped: use scheduler: worker"
+        )
+
+
+class DaskCluster:
+    """A Dask cluster that somebody else runs; its workers need this project's two packages."""
+
+    def __init__(self, options: ClusterOptions) -> None:
+        self._options = options
+        self.slots = 1
+        self._open: dict[Any, Future[Any]] = {}
+
+    def __enter__(self) -> Self:
+        from distributed import Client
+
+        try:
+            self._client = Client(self._options.address, timeout=self._options.start_seconds)
+        except (OSError, TimeoutError) as error:
+            raise ConfigError(
+                f"no Dask scheduler answers at {self._options.address}: {error}; start one, or "
+                "remove cluster.address"
+            ) from error
+        self._count_slots()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close(timeout=5)
+
+    def _count_slots(self) -> None:
+        self.slots = max(1, sum(self._client.nthreads().values()))
+
+    def warm(self, engines: tuple[Engine, ...]) -> list[str]:
+        return self._call(warm, engines)
+
+    def _call(self, function: Any, *arguments: Any) -> Any:
+        future = self._client.submit(function, *arguments, pure=False)
+        try:
+            return future.result(timeout=self._options.start_seconds)
+        except TimeoutError as error:
+            raise PluginError(
+                f"the worker was not ready within {self._options.start_seconds:g} s; "
+                "raise cluster.start_seconds"
+            ) from error
+
+    def submit(self, graph: Delayed) -> Future[Any]:
+        result: Future[Any] = Future()
+        dask_future = self._client.compute(graph)
+        self._open[dask_future] = result
+        dask_future.add_done_callback(self._finish)
+        return result
+
+    def _finish(self, dask_future: Any) -> None:
+        result = self._open.pop(dask_future, None)
+        if result is None:
+            return
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+
+        try:
+            result.set_result(dask_future.result())
+        except (KilledWorker, FutureCancelledError) as error:
+            result.set_exception(WorkerLostError(str(error).split("\n", 1)[0]))
+        except Exception as error:
+            # What a task raises comes back as its own class: hand it on, whatever it is.
+            result.set_exception(error)
+
+    def restart(self) -> None:
+        lost, self._open = self._open, {}
+        for result in lost.values():
+            result.set_exception(WorkerLostError("restarted after a deadline"))
+        self._client.restart(timeout=self._options.start_seconds, wait_for_workers=False)
+
+
+class SupervisedWorker(DaskCluster):
+    """A `LocalCluster` of one process on loopback, watched by Dask's nanny."""
+
+    def __enter__(self) -> Self:
+        import dask
+        from distributed import Client, LocalCluster
+
+        options = self._options
+        port = options.dashboard_port
+        # One death is one lost attempt: the ledger counts them, not the scheduler.
+        dask.config.set({"distributed.scheduler.allowed-failures": 0})
+        self._cluster = LocalCluster(
+            n_workers=1,
+            threads_per_worker=options.threads or cores(),
+            processes=True,
+            host="127.0.0.1",
+            memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
+            dashboard_address=None if port is None else f"127.0.0.1:{port}",
+            silence_logs="CRITICAL",
+        )
+        self._client = Client(self._cluster, timeout=options.start_seconds)
+        self._count_slots()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self._cluster.close(timeout=10)
+
+    def restart(self) -> None:
+        """Kill the worker outright: a hang in native code answers no polite request."""
+        import psutil
+
+        lost, self._open = self._open, {}
+        for worker in self._cluster.workers.values():
+            pid = worker.pid
+            if pid is not None and psutil.pid_exists(pid):
+                psutil.Process(pid).kill()
+        for dask_future, result in lost.items():
+            dask_future.cancel()
+            result.set_exception(WorkerLostError("restarted after a deadline"))
+
+
+def _memory_mb() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total * MEMORY_SHARE) // BYTES_PER_MB

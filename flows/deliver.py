@@ -1,0 +1,254 @@
+"""From the ledger to the sinks: one thread each, lanes, receipts, backoff.
+
+A sink is offered ranges of the log until it has them all, for ever: a failure is told in `status`
+and tried again after a pause that doubles, with jitter. A sink with lanes gets what was committed
+after an outage first (live), and what waited meanwhile as backlog (`late`), each in order; a sink
+without gets one strictly ordered log, cut into batches as its `Cut` says.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+
+from flows.intake import Clocks
+from flows.ledger import Ledger
+from flows.positions import Intervals, Position, Span, intervals
+from flows.settings import DeliveryOptions, SinkChoice
+from stages.errors import DeliveryError
+from stages.ports import Batch, Cut, Receipt, Sink, Site
+
+IDLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a sink is about to be offered: its batch, and whether the range was planned before."""
+
+    batch: Batch
+    resumed: bool = False
+
+
+class Delivery:
+    """One sink's thread: follows the log and never drops a row."""
+
+    def __init__(
+        self,
+        name: str,
+        choice: SinkChoice,
+        site: Site,
+        ledger: Ledger,
+        options: DeliveryOptions,
+        clocks: Clocks,
+    ) -> None:
+        self.name = name
+        self._choice = choice
+        self._site = site
+        self._ledger = ledger
+        self._options = options
+        self._clocks = clocks
+        self._state: Literal["online", "draining"] = "online"
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._flush = threading.Event()
+        self._progress = threading.Condition()
+        self._failing = False
+        self._waiting_since: float | None = None
+        self._boundary = 0
+        self._log = structlog.get_logger("markwatch.deliver").bind(sink=name)
+        self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the log."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that rows were committed."""
+        self._wake.set()
+
+    def announce_draining(self) -> None:
+        """Let the sink tell the far side that the station finishes what it has in work."""
+        self._state = "draining"
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Say that no more rows will come: close partial batches and deliver what is left."""
+        self._flush.set()
+        self._wake.set()
+
+    def settled(self, timeout: float) -> bool:
+        """Wait until nothing is pending or the sink fails; returns whether nothing is pending."""
+        with self._progress:
+            self._progress.wait_for(lambda: self._failing or self.pending() == 0, timeout)
+        return self.pending() == 0
+
+    def pending(self) -> int:
+        """How many rows this sink still owes, by the ledger."""
+        return self._ledger.position(self.name, self._choice.start).pending(self._ledger.head())
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; what is not delivered stays in the ledger."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        """Open the sink and follow the log, reopening it after an error that is not a known one."""
+        pause = Backoff(self._options)
+        while not self._stop.is_set():
+            try:
+                with self._choice.plugin(self._choice.options, self._site, self.name) as sink:
+                    self._follow(sink, pause)
+            except DeliveryError as error:
+                self._failed(str(error))
+            except Exception as error:
+                # A sink may be a stranger's: whatever it raises, its rows are offered again.
+                self._log.exception("sink broke")
+                self._failed(f"{type(error).__name__}: {' '.join(str(error).split())}")
+            self._stop.wait(pause.next())
+
+    def _follow(self, sink: Sink, pause: Backoff) -> None:
+        position = self._ledger.position(self.name, self._choice.start)
+        self._boundary = self._ledger.head()
+        announced: str | None = None
+        while not self._stop.is_set():
+            self._wake.clear()
+            if announced != self._state:
+                sink.announce(self._state)
+                announced = self._state
+            offer, wait = self._next(position, sink.cut)
+            if offer is None:
+                self._wake.wait(wait)
+                continue
+            if sink.cut.planned and not offer.resumed:
+                self._ledger.plan(self.name, offer.batch.after, offer.batch.to)
+            try:
+                receipt = sink.deliver(offer.batch) if offer.batch.rows else Receipt()
+            except DeliveryError as error:
+                self._failed(str(error))
+                self._stop.wait(pause.next())
+                # What is committed by now waited out the failure: it is backlog.
+                self._boundary = self._ledger.head()
+                position = self._ledger.position(self.name, self._choice.start)
+                continue
+            position = self._ledger.receive(
+                self.name, position, covered(offer.batch, receipt), receipt
+            )
+            for seq, reason in receipt.dead.items():
+                self._log.error("refused for good", seq=seq, reason=reason)
+            if self._failing:
+                self._log.info("delivering again", pending=position.pending(self._ledger.head()))
+            with self._progress:
+                self._failing = False
+                self._progress.notify_all()
+            pause.reset()
+
+    def _next(self, position: Position, cut: Cut) -> tuple[Offer | None, float]:
+        """The batch to offer now, or how long to wait."""
+        head = self._head()
+        late, resumed = False, False
+        if cut.lanes:
+            found = position.next_in_lanes(head, self._boundary)
+            span, late = found if found is not None else (None, False)
+        else:
+            span = position.next_in_order(head)
+            resumed = position.planned is not None
+        if span is None:
+            self._waiting_since = None
+            return None, IDLE_SECONDS
+        rows = self._ledger.rows(
+            *span,
+            cameras=self._choice.cameras,
+            statuses=self._choice.statuses,
+            limit=-1 if resumed else cut.max_rows,
+        )
+        if resumed:
+            return Offer(Batch(rows, *span, cursor=position.cursor), resumed=True), 0.0
+        rows, to, closed = close(rows, span, cut, self._clocks.now())
+        if not closed and rows and not self._flush.is_set():
+            wait = self._wait_for_more(cut)
+            if wait > 0:
+                return None, wait
+        self._waiting_since = None
+        return Offer(Batch(rows, span[0], to, late=late, cursor=position.cursor)), 0.0
+
+    def _head(self) -> int:
+        """How far this sink may go: to the end of the log, or as far as the sink before it went."""
+        head = self._ledger.head()
+        if self._choice.after is None:
+            return head
+        gap = self._ledger.position(self._choice.after, "first").next_in_order(head)
+        return head if gap is None else min(head, gap[0])
+
+    def _wait_for_more(self, cut: Cut) -> float:
+        now = self._clocks.tick()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return max(0.0, cut.max_seconds - (now - self._waiting_since))
+
+    def _failed(self, words: str) -> None:
+        if not self._failing:
+            self._log.warning("not delivering", error=words)
+        self._ledger.sink_failed(self.name, words)
+        with self._progress:
+            self._failing = True
+            self._progress.notify_all()
+
+
+class Backoff:
+    """Pauses that double up to a limit, with full jitter between half and the whole.
+
+    Jitter keeps many stations from returning to one server in step (AWS Architecture Blog,
+    "Exponential Backoff and Jitter").
+    """
+
+    def __init__(
+        self, options: DeliveryOptions, chance: Callable[[], float] = random.random
+    ) -> None:
+        self._options = options
+        self._chance = chance
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin again with the first pause."""
+        self._pause = self._options.backoff_seconds
+
+    def next(self) -> float:
+        """The next pause in seconds."""
+        pause = self._pause
+        self._pause = min(pause * 2, self._options.max_backoff_seconds)
+        return pause * (0.5 + 0.5 * self._chance())
+
+
+def close(
+    rows: Sequence[Mapping[str, Any]], span: Span, cut: Cut, now: datetime
+) -> tuple[Sequence[Mapping[str, Any]], int, bool]:
+    """Where a batch ends: its rows, the `seq` that it reaches, and whether it is closed.
+
+    A batch is closed when it is full, or when a day (UTC, of `read_at`) ends within it or has ended
+    since. Without rows the whole span is passed over.
+    """
+    if not rows:
+        return rows, span[1], True
+    day = rows[0]["read_at"].date()
+    if cut.daily and rows[-1]["read_at"].date() != day:
+        same = [row for row in rows if row["read_at"].date() == day]
+        return same, same[-1]["seq"], True
+    if len(rows) >= cut.max_rows:
+        return rows, rows[-1]["seq"], True
+    return rows, span[1], cut.daily and day < now.date()
+
+
+def covered(batch: Batch, receipt: Receipt) -> Intervals:
+    """What need not be offered again: the batch's range, less the rows that are still owed."""
+    if receipt.delivered is None:
+        return Intervals(((batch.after, batch.to),)) if batch.to > batch.after else Intervals()
+    settled = receipt.delivered | receipt.dead.keys()
+    owed = {row["seq"] for row in batch.rows} - settled
+    return intervals(seq for seq in range(batch.after + 1, batch.to + 1) if seq not in owed)

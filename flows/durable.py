@@ -1,0 +1,171 @@
+"""Files that survive a power cut: the only module that knows how a file system keeps its word.
+
+A file is durable once its bytes and its folder's entry are on disk; a rename is whole or not there.
+What one platform does not offer (fsync of a folder on Windows, hard links on many network shares)
+is done without there, so the rest of the project stays free of such cases.
+Method: Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def fsync_file(path: str | os.PathLike[str]) -> None:
+    """Force a file's bytes to disk.
+
+    Raises:
+        OSError: the file cannot be opened, or the disk refused.
+    """
+    # Windows flushes only through a handle that may write.
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def fsync_directory(path: str | os.PathLike[str]) -> None:
+    """Force a folder's entries to disk, where the platform and the file system can.
+
+    Raises:
+        OSError: the folder is gone, or the disk refused.
+    """
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network and FUSE file systems have no fsync for a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and its parents so that a power cut does not take them back.
+
+    Raises:
+        OSError: a folder cannot be made.
+    """
+    missing = []
+    folder = Path(path)
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        fsync_directory(folder.parent)
+
+
+def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Rename a file to a name that must not exist yet; a file at `target` is never overwritten.
+
+    Across file systems the bytes are copied beside the target, compared and renamed, and only then
+    is the source removed. A crash may leave the file at both names, never at none; calling again
+    finishes the move. The target's folder is not fsynced: `fsync_directory` it once for many moves.
+
+    Raises:
+        FileExistsError: another file is at `target`.
+        OSError: the move failed; the source is still there.
+    """
+    if os.name == "nt":
+        try:
+            os.rename(source, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV and getattr(error, "winerror", None) != 17:
+                raise
+            _copy_across(source, target)
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        if not os.path.samefile(source, target):
+            raise
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            _copy_across(source, target)
+            return
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        os.rename(source, target)
+        return
+    os.unlink(source)
+
+
+def write_new(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a whole, durable file under a new name; the same content already there is success.
+
+    Raises:
+        FileExistsError: another content is at `path`.
+        OSError: the file cannot be written; nothing is at `path`.
+    """
+    path = Path(path)
+    staged = _beside(path)
+    try:
+        with staged.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            move_new(staged, path)
+        except FileExistsError:
+            if path.read_bytes() != content:
+                raise
+    finally:
+        staged.unlink(missing_ok=True)
+    fsync_directory(path.parent)
+
+
+def remedy(error: OSError, path: str | os.PathLike[str]) -> str:
+    """One line that says what is wrong with a path and what to do about it."""
+    if error.errno in _FULL:
+        return f"no space left for {path}: free some, or move the output to a larger disk"
+    if error.errno in _FORBIDDEN:
+        return (
+            f"{path} may not be written: give this user the right to write there,"
+            " or close the program that has it open"
+        )
+    return f"{path} cannot be written ({error.strerror or error}): check that the disk is there"
+
+
+def _copy_across(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    staged = _beside(Path(target))
+    try:
+        shutil.copyfile(source, staged)
+        with contextlib.suppress(OSError):
+            shutil.copystat(source, staged)
+        fsync_file(staged)
+        if _digest(staged) != _digest(source):
+            raise OSError(errno.EIO, "the copy differs from its source", str(source))
+        move_new(staged, target)
+    finally:
+        staged.unlink(missing_ok=True)
+    fsync_directory(Path(target).parent)
+    os.unlink(source)
+
+
+def _beside(path: Path) -> Path:
+    # A hash, because a name of 255 bytes has no room for a suffix.
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f".{digest}.part")
+
+
+def _digest(path: str | os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,206 @@
+"""The only place that orders the stages: a chunk of pictures becomes one Dask graph.
+
+A node is stage x chunk and its key is `stage-chunk-attempt`, so Dask's dashboard speaks the
+folders' words. A failure is a value: it takes the place of its picture's records and travels the
+same road, so one bad picture never takes its neighbours along. Tasks have no side effects.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from flows.engines import ENGINES
+from flows.recipes import FieldPlan, Recipe
+from stages.decode import DecodeOptions, decode
+from stages.detect import detect
+from stages.errors import ImageError, MarkwatchError
+from stages.map import map_readings
+from stages.preprocess import Step, preprocess
+from stages.recognise import recognise
+from stages.records import Failure, Frame, ImageRef, Mark, Reading, Region, Report
+
+if TYPE_CHECKING:
+    from dask.delayed import Delayed
+
+Outcomes = list[Report | Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A picture on its way through the graph: what it is by now, or why it failed."""
+
+    image: ImageRef
+    content: Any
+    timings_ms: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        return isinstance(self.content, Failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The regions or readings of one field on one page."""
+
+    plan: FieldPlan
+    page: int
+    records: tuple[Region, ...] | tuple[Reading, ...]
+
+
+def build(
+    images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions, *, chunk: str, attempt: int
+) -> Delayed:
+    """The graph of one chunk; computing it gives `Outcomes`, one per picture and in order."""
+    from dask.delayed import delayed
+
+    def node(stage: str, function: Callable[..., Any], *arguments: Any) -> Delayed:
+        return delayed(function, pure=False)(*arguments, dask_key_name=f"{stage}-{chunk}-{attempt}")
+
+    decoded = node("decode", _decode, list(images), options)
+    prepared = node("preprocess", _preprocess, decoded, recipe.preprocess)
+    detected = node("detect", _detect, prepared, recipe.fields)
+    recognised = node("recognise", _recognise, detected)
+    return node("map", _map, recognised, recipe)
+
+
+def _decode(images: Sequence[ImageRef], options: DecodeOptions) -> list[Parcel]:
+    parcels = [Parcel(image, image) for image in images]
+    return _each("decode", parcels, lambda image: decode(image, options))
+
+
+def _preprocess(parcels: Sequence[Parcel], steps: tuple[Step, ...]) -> list[Parcel]:
+    def stage(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+        return tuple(preprocess(frame, steps) for frame in frames)
+
+    return _each("preprocess", parcels, stage)
+
+
+def _detect(parcels: Sequence[Parcel], plans: tuple[FieldPlan, ...]) -> list[Parcel]:
+    def stage(frames: tuple[Frame, ...]) -> tuple[Found, ...]:
+        found = []
+        for plan in plans:
+            with ENGINES.use(plan.detector) as detector:
+                found.extend(
+                    Found(plan, frame.page, detect(frame, plan.name, detector, plan.detect))
+                    for frame in frames
+                )
+        return tuple(found)
+
+    return _each("detect", parcels, stage)
+
+
+def _recognise(parcels: Sequence[Parcel]) -> list[Parcel]:
+    """Read the crops of the whole chunk, one call per engine."""
+    begin = time.perf_counter()
+    open_parcels = [parcel for parcel in parcels if not parcel.failed]
+    everything = [found for parcel in open_parcels for found in parcel.content]
+    read: dict[int, tuple[Reading, ...]] = {}
+    models: dict[tuple[str, str, str], str] = {}
+    try:
+        for engine in {
+            found.plan.recogniser.key: found.plan.recogniser for found in everything
+        }.values():
+            mine = [found for found in everything if found.plan.recogniser.key == engine.key]
+            regions = [region for found in mine for region in found.records]
+            constraints = [found.plan.constraint for found in mine for _ in found.records]
+            with ENGINES.use(engine) as recogniser:
+                readings = iter(recognise(regions, constraints, recogniser))
+                models[engine.key] = recogniser.model
+            for found in mine:
+                read[id(found)] = tuple(next(readings) for _ in found.records)
+    except Exception as error:
+        return [
+            parcel if parcel.failed else _fail(parcel, "recognise", error) for parcel in parcels
+        ]
+    share = _milliseconds(begin) / max(1, len(open_parcels))
+    return [
+        parcel
+        if parcel.failed
+        else replace(
+            parcel,
+            content=(
+                tuple(replace(found, records=read[id(found)]) for found in parcel.content),
+                "+".join(dict.fromkeys(models[f.plan.recogniser.key] for f in parcel.content)),
+            ),
+            timings_ms=(*parcel.timings_ms, ("recognise", share)),
+        )
+        for parcel in parcels
+    ]
+
+
+def _map(parcels: Sequence[Parcel], recipe: Recipe) -> Outcomes:
+    done = []
+    for parcel in parcels:
+
+        def stage(
+            content: tuple[tuple[Found, ...], str], image: ImageRef = parcel.image
+        ) -> tuple[tuple[Mark, ...], str]:
+            found, model = content
+            return tuple(mark for one in found for mark in _marks(one, image)), model
+
+        done.extend(_each("map", [parcel], stage))
+    outcomes: Outcomes = []
+    for parcel in done:
+        timings = dict(parcel.timings_ms)
+        if parcel.failed:
+            outcomes.append(replace(parcel.content, recipe=recipe.version, timings_ms=timings))
+        else:
+            marks, model = parcel.content
+            outcomes.append(Report(parcel.image, marks, recipe.version, model, timings))
+    return outcomes
+
+
+def _marks(found: Found, image: ImageRef) -> tuple[Mark, ...]:
+    return map_readings(
+        found.records,
+        field=found.plan.name,
+        page=found.page,
+        options=found.plan.map,
+        constraint=found.plan.constraint,
+        threshold=found.plan.threshold,
+        take=found.plan.take,
+        expected=image.expected,
+    )
+
+
+def _each(stage: str, parcels: Sequence[Parcel], function: Callable[[Any], Any]) -> list[Parcel]:
+    """Run a stage on every picture that has not failed, timing it; a failure becomes a value."""
+    result = []
+    for parcel in parcels:
+        if parcel.failed:
+            result.append(parcel)
+            continue
+        begin = time.perf_counter()
+        try:
+            content = function(parcel.content)
+        except Exception as error:
+            result.append(_fail(parcel, stage, error))
+            continue
+        timings = (*parcel.timings_ms, (stage, _milliseconds(begin)))
+        result.append(replace(parcel, content=content, timings_ms=timings))
+    return result
+
+
+def _fail(parcel: Parcel, stage: str, error: Exception) -> Parcel:
+    known = isinstance(error, MarkwatchError)
+    if not known:
+        structlog.get_logger("markwatch.graph").exception(
+            "stage failed", stage=stage, image=parcel.image.name, camera=parcel.image.camera
+        )
+    words = " ".join(str(error).split())
+    failure = Failure(
+        image=parcel.image,
+        stage=stage,
+        reason=words if known else f"{stage} failed: {type(error).__name__}: {words}",
+        retryable=not isinstance(error, ImageError),
+    )
+    return replace(parcel, content=failure)
+
+
+def _milliseconds(begin: float) -> float:
+    return round((time.perf_counter() - begin) * 1000, 3)

@@ -1,0 +1,273 @@
+"""From a file in an inbox to a picture that belongs to markwatch: settle, then claim.
+
+The settler (`settle.py`, pure) says when a file may be whole; `endings.py` looks at its last bytes.
+The claim writes an intent into the ledger, renames the file into `work/`, hashes it there, and
+notes that. A crash at any point leaves either the inbox file or a claim that a restart finishes.
+When too much is in flight nothing is claimed: the inbox is the buffer, and cameras take turns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+import uuid_utils
+
+from flows import durable
+from flows.endings import looks_complete
+from flows.ledger import Claim, Ledger, Unfinished
+from flows.settings import IntakeOptions, Layout
+from flows.settle import Settler
+from stages.records import Arrival, ImageRef
+
+RETRY_SECONDS = 1.0
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Time, injected: `now` for people (aware, UTC), `tick` for intervals (monotonic seconds)."""
+
+    now: Callable[[], datetime]
+    tick: Callable[[], float]
+
+
+class Intake:
+    """Turns arrivals into claimed pictures, fairly between cameras."""
+
+    def __init__(
+        self, layout: Layout, ledger: Ledger, options: IntakeOptions, clocks: Clocks
+    ) -> None:
+        self._layout = layout
+        self._ledger = ledger
+        self._clocks = clocks
+        self._settler = Settler(options)
+        self._arrived: deque[Arrival] = deque()
+        self._whole: dict[str, dict[str, Arrival]] = {}
+        self._turns: deque[str] = deque()
+        self._guard = threading.Lock()
+        self._log = structlog.get_logger("markwatch.intake")
+
+    def observe(self, arrival: Arrival) -> None:
+        """Take in what a source saw. Safe to call from a source's thread."""
+        with self._guard:
+            self._arrived.append(arrival)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing that was seen is waiting to be claimed."""
+        with self._guard:
+            return not (self._arrived or self._whole or self._settler.pending)
+
+    def next_due(self) -> float | None:
+        """Seconds until a file may be whole; 0 when one waits to be claimed, None for never."""
+        with self._guard:
+            if self._arrived or self._whole:
+                return 0.0
+        return self._settler.next_due(self._clocks.tick())
+
+    def claim(self, room: int) -> list[ImageRef]:
+        """Claim at most `room` whole files and return them as pictures."""
+        self._settle()
+        chosen = self._take_turns(min(room, BATCH))
+        if not chosen:
+            return []
+        claims = [self._intent(arrival) for arrival in chosen]
+        self._ledger.intend(claims)
+        moved, left = [], []
+        for claim, arrival in zip(claims, chosen, strict=True):
+            try:
+                self._move(claim)
+                moved.append(claim)
+            except FileNotFoundError:
+                left.append(claim.id)
+                self._settler.forget(arrival.path)
+            except OSError as error:
+                left.append(claim.id)
+                self._settler.retry(arrival.path, self._clocks.tick(), RETRY_SECONDS)
+                self._log.warning(
+                    "cannot claim", image=claim.name, camera=claim.camera, error=str(error)
+                )
+            else:
+                self._settler.forget(arrival.path)
+        for folder in {(self._layout.root / claim.work).parent for claim in moved}:
+            durable.fsync_directory(folder)
+        images = [self.image_of(claim) for claim in moved]
+        self._ledger.claimed(images)
+        if left:
+            self._ledger.disclaim(left)
+        return images
+
+    def _settle(self) -> None:
+        now = self._clocks.tick()
+        with self._guard:
+            arrived, self._arrived = self._arrived, deque()
+        for arrival in arrived:
+            self._settler.observe(arrival, now)
+            waiting = self._whole.get(arrival.camera, {})
+            known = waiting.get(arrival.path)
+            if known and (arrival.hint in ("gone", "changed") or _changed(known, arrival)):
+                self._withdraw(known)
+        for arrival, check_ending in self._settler.due(now):
+            self._try(arrival, check_ending, now)
+
+    def _try(self, arrival: Arrival, check_ending: bool, now: float) -> None:
+        path = arrival.path
+        try:
+            found = os.lstat(path)
+            if not stat.S_ISREG(found.st_mode):
+                self._settler.forget(path)
+                return
+            seen = replace(arrival, size=found.st_size, mtime_ns=found.st_mtime_ns, hint="changed")
+            if _changed(arrival, seen):
+                self._settler.observe(seen, now)
+                return
+            if check_ending and looks_complete(Path(path)) is False:
+                self._settler.postpone(path, now)
+                return
+        except FileNotFoundError:
+            self._settler.forget(path)
+            return
+        except PermissionError:
+            # A file that cannot be opened can still be renamed; its report will say why it failed.
+            if check_ending:
+                self._settler.postpone(path, now)
+                return
+        except OSError as error:
+            self._settler.retry(path, now, RETRY_SECONDS)
+            self._log.warning("cannot look at", path=printable(path), error=str(error))
+            return
+        if arrival.camera not in self._whole:
+            self._whole[arrival.camera] = {}
+            self._turns.append(arrival.camera)
+        self._whole[arrival.camera][path] = arrival
+
+    def _withdraw(self, arrival: Arrival) -> None:
+        waiting = self._whole[arrival.camera]
+        del waiting[arrival.path]
+        if not waiting:
+            del self._whole[arrival.camera]
+            self._turns.remove(arrival.camera)
+
+    def _take_turns(self, room: int) -> list[Arrival]:
+        chosen: list[Arrival] = []
+        while self._turns and len(chosen) < room:
+            camera = self._turns.popleft()
+            waiting = self._whole[camera]
+            chosen.append(waiting.pop(next(iter(waiting))))
+            if waiting:
+                self._turns.append(camera)
+            else:
+                del self._whole[camera]
+        return chosen
+
+    def _intent(self, arrival: Arrival) -> Claim:
+        key = str(uuid_utils.uuid7())
+        suffix = Path(arrival.path).suffix.lower()
+        if not (suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 8):
+            suffix = ""
+        return Claim(
+            id=key,
+            source=arrival.path,
+            work=f"data/work/{key}{suffix}",
+            camera=arrival.camera,
+            name=printable(os.path.basename(arrival.path)),
+            size=arrival.size,
+            mtime_ns=arrival.mtime_ns,
+        )
+
+    def _move(self, claim: Claim) -> None:
+        durable.move_new(Path(claim.source), self._layout.root / claim.work)
+
+    def image_of(self, claim: Claim) -> ImageRef:
+        """The picture that a claimed file is: hashed where it now lies."""
+        path = self._layout.root / claim.work
+        digest, size = None, claim.size
+        mtime_ns = claim.mtime_ns
+        try:
+            found = path.lstat()
+            size, mtime_ns = found.st_size, found.st_mtime_ns
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError("it is no regular file")
+            digest = digest_of(path)
+        except OSError as error:
+            self._log.warning(
+                "cannot read", image=claim.name, camera=claim.camera, error=str(error)
+            )
+        return ImageRef(
+            id=claim.id,
+            path=str(path),
+            sha256=digest,
+            size=size,
+            camera=claim.camera,
+            name=claim.name,
+            arrived_at=self._clocks.now(),
+            captured_at=_file_time(mtime_ns),
+        )
+
+    def recover(
+        self, unfinished: Iterable[Unfinished]
+    ) -> tuple[list[tuple[ImageRef, int]], list[Unfinished]]:
+        """Finish what a crash interrupted.
+
+        Returns the pictures to be read, each with the attempts already made, and those that are
+        reported but not filed.
+        """
+        to_read: list[tuple[ImageRef, int]] = []
+        to_file: list[Unfinished] = []
+        dropped: list[str] = []
+        for item in unfinished:
+            work = self._layout.root / item.claim.work
+            if item.state == "reported":
+                to_file.append(item)
+            elif item.state == "claimed" and item.image is not None:
+                to_read.append((item.image, item.attempts))
+            elif os.path.lexists(work):
+                # Across file systems a claim copies under another name, verifies, renames, and only
+                # then removes: so `work` is whole, and the same bytes in the inbox are its residue.
+                image = self.image_of(item.claim)
+                source = Path(item.claim.source)
+                if image.sha256 and source.is_file() and digest_of(source) == image.sha256:
+                    source.unlink()
+                self._ledger.claimed([image])
+                to_read.append((image, item.attempts))
+            else:
+                dropped.append(item.claim.id)
+        if dropped:
+            self._ledger.disclaim(dropped)
+        return to_read, to_file
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def printable(name: str) -> str:
+    """A name that can be shown and stored: NFC, odd bytes and control characters escaped."""
+    whole = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in unicodedata.normalize("NFC", whole)
+    )
+
+
+def _changed(one: Arrival, other: Arrival) -> bool:
+    return (one.size, one.mtime_ns) != (other.size, other.mtime_ns)
+
+
+def _file_time(mtime_ns: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

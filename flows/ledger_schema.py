@@ -1,0 +1,80 @@
+"""The ledger's schema as a list of migrations; its length is the schema version.
+
+A released migration is never edited: a change is a new entry at the end.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE images (
+            id TEXT PRIMARY KEY,
+            state TEXT NOT NULL CHECK (state IN ('intended', 'claimed', 'reported', 'archived')),
+            source BLOB NOT NULL,
+            work BLOB NOT NULL,
+            camera TEXT NOT NULL,
+            name TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            sha256 TEXT,
+            arrived_at TEXT,
+            captured_at TEXT,
+            expected TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            target BLOB,
+            reason TEXT
+        ) WITHOUT ROWID""",
+        "CREATE INDEX images_open ON images (state) WHERE state != 'archived'",
+        "CREATE UNIQUE INDEX images_target ON images (target) WHERE target IS NOT NULL",
+        """CREATE TABLE rows (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            image TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            status TEXT NOT NULL,
+            read_at TEXT NOT NULL,
+            record TEXT NOT NULL
+        )""",
+        "CREATE INDEX rows_image ON rows (image)",
+        "CREATE TABLE log (head INTEGER NOT NULL)",
+        "INSERT INTO log VALUES (0)",
+        """CREATE TABLE cameras (
+            camera TEXT PRIMARY KEY,
+            seen INTEGER NOT NULL DEFAULT 1,
+            reported INTEGER NOT NULL DEFAULT 0,
+            failed INTEGER NOT NULL DEFAULT 0,
+            last_image TEXT,
+            last_status TEXT,
+            last_at TEXT
+        ) WITHOUT ROWID""",
+        """CREATE TABLE sinks (
+            name TEXT PRIMARY KEY,
+            start INTEGER NOT NULL,
+            planned_after INTEGER,
+            planned_to INTEGER,
+            cursor TEXT,
+            error TEXT,
+            error_at TEXT,
+            delivered_at TEXT
+        ) WITHOUT ROWID""",
+        """CREATE TABLE delivered (
+            sink TEXT NOT NULL,
+            after INTEGER NOT NULL,
+            upto INTEGER NOT NULL CHECK (upto > after),
+            PRIMARY KEY (sink, after)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE dead (
+            sink TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (sink, seq)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE replies (
+            sink TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            reply TEXT NOT NULL,
+            PRIMARY KEY (sink, seq)
+        ) WITHOUT ROWID""",
+    ),
+)

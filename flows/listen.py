@@ -1,0 +1,71 @@
+"""The sources' threads: each feeds the intake, and one that dies is noticed and started again."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+
+from flows.intake import Intake
+from flows.settings import Settings, SourceChoice
+from stages.ports import ScanEnd, Site
+
+
+class Listeners:
+    """Runs every source of the site until stopped."""
+
+    def __init__(
+        self, settings: Settings, site: Site, intake: Intake, wake: threading.Event
+    ) -> None:
+        self._sources = settings.sources
+        self._site = site
+        self._intake = intake
+        self._wake = wake
+        self._stop = threading.Event()
+        self._threads: dict[str, threading.Thread] = {}
+        self._scanned: set[str] = set()
+        self._log = structlog.get_logger("markwatch.listen")
+
+    def start(self) -> None:
+        """Start a thread for each source."""
+        for name, choice in self._sources.items():
+            self._start(name, choice)
+
+    def _start(self, name: str, choice: SourceChoice) -> None:
+        thread = threading.Thread(
+            target=self._listen, args=(name, choice), name=f"source-{name}", daemon=True
+        )
+        self._threads[name] = thread
+        thread.start()
+
+    def _listen(self, name: str, choice: SourceChoice) -> None:
+        with choice.plugin(choice.options, self._site) as source:
+            for seen in source.arrivals(self._stop):
+                if isinstance(seen, ScanEnd):
+                    # Its files are with the intake by now, so `scanned` is never told too early.
+                    self._scanned.add(name)
+                    self._wake.set()
+                    continue
+                self._intake.observe(seen)
+                if seen.hint != "seen":
+                    self._wake.set()
+
+    @property
+    def scanned(self) -> bool:
+        """Whether every source has seen all its files at least once."""
+        return len(self._scanned) == len(self._sources)
+
+    def supervise(self) -> None:
+        """Start again any source whose thread has ended."""
+        for name, thread in list(self._threads.items()):
+            if not thread.is_alive() and not self._stop.is_set():
+                self._log.error("source stopped, starting it again", source=name)
+                self._start(name, self._sources[name])
+
+    def stop(self, timeout: float) -> None:
+        """End all threads."""
+        self._stop.set()
+        end = time.monotonic() + timeout
+        for thread in self._threads.values():
+            thread.join(max(0.1, end - time.monotonic()))

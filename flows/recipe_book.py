@@ -1,0 +1,83 @@
+"""The recipes of a running flow: loaded at start, and again when a file changes.
+
+A changed recipe holds from the next batch; an invalid one leaves the old in force and is told in
+`errors`. Files are looked at again at most once a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from flows import recipes
+from flows.recipes import Engine, Recipe
+from flows.settings import Layout, RecogniserChoice
+from stages.errors import ConfigError
+
+LOOK_SECONDS = 1.0
+
+
+class RecipeBook:
+    """Recipes by camera. Used by one thread."""
+
+    def __init__(
+        self, layout: Layout, recogniser: RecogniserChoice, tick: Callable[[], float]
+    ) -> None:
+        self._layout = layout
+        self._recogniser = recogniser
+        self._tick = tick
+        self._looked = tick()
+        self._stamp = self._stamps()
+        self._log = structlog.get_logger("markwatch.recipes")
+        self._named = {
+            name: recipes.load(layout, name, recogniser)
+            for name in {recipes.DEFAULT, *recipes.names(layout)}
+        }
+        self.errors: dict[str, str] = {}
+
+    def recipe(self, camera: str) -> Recipe:
+        """The recipe in force for a camera."""
+        if self._tick() - self._looked >= LOOK_SECONDS:
+            self._look()
+        return self._named.get(camera, self._named[recipes.DEFAULT])
+
+    def engines(self) -> tuple[Engine, ...]:
+        """Every engine that a recipe needs, each once."""
+        every = [engine for recipe in self._named.values() for engine in recipe.engines]
+        return tuple({engine.key: engine for engine in every}.values())
+
+    def _look(self) -> None:
+        self._looked = self._tick()
+        stamp = self._stamps()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        present = {recipes.DEFAULT, *recipes.names(self._layout)}
+        for name in present:
+            try:
+                recipe = recipes.load(self._layout, name, self._recogniser)
+            except ConfigError as error:
+                self.errors[name] = str(error)
+                self._log.error(
+                    "recipe is invalid, the old one stays", recipe=name, error=str(error)
+                )
+                self._named.setdefault(name, self._named[recipes.DEFAULT])
+                continue
+            self.errors.pop(name, None)
+            if self._named.get(name) != recipe:
+                self._log.info("recipe in force", recipe=recipe.version)
+            self._named[name] = recipe
+        for gone in self._named.keys() - present:
+            self._log.info("recipe removed", recipe=gone)
+            del self._named[gone]
+
+    def _stamps(self) -> tuple[tuple[str, int, int], ...]:
+        found = []
+        for path in sorted(self._layout.recipes.glob("*.yaml")):
+            try:
+                about = path.stat()
+            except FileNotFoundError:
+                continue
+            found.append((path.name, about.st_size, about.st_mtime_ns))
+        return tuple(found)

@@ -1,0 +1,199 @@
+"""A recipe: how one camera's pictures are prepared, searched, read and mapped.
+
+`conf/recipes/<camera>.yaml` is laid over `default.yaml`. Loading one compiles each field's format
+into a `Constraint`, binds the engines by name and hashes what came out, so that every row can say
+under which recipe it was read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+from flows import plugins
+from flows.settings import Choice, Layout, Name, RecogniserChoice
+from flows.yamlfile import Layer, complaints, overlay, read_layer
+from stages.detect import DetectOptions
+from stages.errors import ConfigError
+from stages.formats import Constraint
+from stages.map import MapOptions
+from stages.options import Options
+from stages.preprocess import Step
+
+DEFAULT = "default"
+
+
+class DetectChoice(DetectOptions, Choice):
+    """A detector by name, with the stage's options and the detector's own beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    kind: ClassVar[plugins.Kind] = "detector"
+
+    @property
+    def stage(self) -> DetectOptions:
+        """The options that hold for every detector."""
+        return DetectOptions(**{name: getattr(self, name) for name in DetectOptions.model_fields})
+
+
+class FieldRecipe(Options):
+    """One thing to be read in a picture."""
+
+    name: Name = Field(default="code", description="name of the field in every row")
+    detect: DetectChoice = Field(
+        default={"use": "neural"}, description="finds the text", validate_default=True
+    )
+    recogniser: RecogniserChoice | None = Field(
+        default=None, description="reads the text; null for the site's"
+    )
+    map: MapOptions = Field(default={}, description="turns what was read into the code")
+    threshold: float = Field(
+        default=0.8, ge=0, le=1, description="least confidence of a code that is given out"
+    )
+    take: Literal["best", "all"] = Field(
+        default="best", description="one mark for the field, or one for every line of text"
+    )
+
+
+class RecipeFile(Options):
+    """What a person writes into `conf/recipes/<camera>.yaml`."""
+
+    description: str = Field(default="", description="what this recipe is for, in words")
+    preprocess: tuple[Step, ...] = Field(
+        default=(), description="operations on the whole picture, in order"
+    )
+    fields: tuple[FieldRecipe, ...] = Field(
+        default=({},), min_length=1, description="the things to be read in a picture"
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _distinct(cls, fields: tuple[FieldRecipe, ...]) -> tuple[FieldRecipe, ...]:
+        names = [field.name for field in fields]
+        if len(set(names)) != len(names):
+            raise ValueError(f"two fields have the same name: {', '.join(names)}")
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A detector or recogniser to be loaded where the graph runs."""
+
+    kind: Literal["detector", "recogniser"]
+    name: str
+    options: Options
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Equal for engines that may share one session."""
+        return (self.kind, self.name, self.options.model_dump_json())
+
+
+@dataclass(frozen=True, slots=True)
+class FieldPlan:
+    """A field, compiled."""
+
+    name: str
+    detector: Engine
+    detect: DetectOptions
+    recogniser: Engine
+    map: MapOptions
+    constraint: Constraint | None
+    threshold: float
+    take: Literal["best", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A recipe, compiled: picklable, and the same on every worker. `version` is name@hash."""
+
+    name: str
+    version: str
+    preprocess: tuple[Step, ...]
+    fields: tuple[FieldPlan, ...]
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Every engine that the recipe needs, each once."""
+        every = [engine for plan in self.fields for engine in (plan.detector, plan.recogniser)]
+        return tuple({engine.key: engine for engine in every}.values())
+
+
+def load(layout: Layout, camera: str, recogniser: RecogniserChoice) -> Recipe:
+    """The recipe of a camera: `<camera>.yaml` over `default.yaml`, or the default alone.
+
+    Raises:
+        ConfigError: every mistake, one line each.
+    """
+    own = _file_of(layout, camera)
+    name = camera if own is not None else DEFAULT
+    paths = [layout.recipes / f"{DEFAULT}.yaml"] if name != DEFAULT else []
+    paths.append(own or layout.recipes / f"{DEFAULT}.yaml")
+    return load_files(layout, name, [path for path in paths if path.is_file()], recogniser)
+
+
+def load_files(
+    layout: Layout, name: str, paths: list[Path], recogniser: RecogniserChoice
+) -> Recipe:
+    """Compile the recipe that these files give, later ones over earlier ones.
+
+    Raises:
+        ConfigError: every mistake, one line each.
+    """
+    layers = [read_layer(path, layout.label(path)) for path in paths] or [
+        Layer(f"recipe {name}", {})
+    ]
+    try:
+        written = RecipeFile.model_validate(overlay(layers))
+    except ValidationError as error:
+        raise ConfigError("\n".join(complaints(error, layers))) from error
+    plans = tuple(_plan(field, field.recogniser or recogniser) for field in written.fields)
+    return Recipe(name, f"{name}@{_digest(written, plans)}", written.preprocess, plans)
+
+
+def names(layout: Layout) -> list[str]:
+    """The names of all recipes of a root; examples (`<name>.example.yaml`) are not used."""
+    return sorted(
+        path.stem for path in layout.recipes.glob("*.yaml") if not path.stem.endswith(".example")
+    )
+
+
+def _file_of(layout: Layout, camera: str) -> Path | None:
+    path = layout.recipes / f"{camera}.yaml"
+    return path if path.parent == layout.recipes and path.is_file() else None
+
+
+def _plan(field: FieldRecipe, recogniser: RecogniserChoice) -> FieldPlan:
+    return FieldPlan(
+        name=field.name,
+        detector=Engine("detector", field.detect.use, field.detect.options),
+        detect=field.detect.stage,
+        recogniser=Engine("recogniser", recogniser.use, recogniser.options),
+        map=field.map,
+        constraint=field.map.constraint,
+        threshold=field.threshold,
+        take=field.take,
+    )
+
+
+def _digest(written: RecipeFile, plans: tuple[FieldPlan, ...]) -> str:
+    content = {
+        "preprocess": written.model_dump(mode="json")["preprocess"],
+        "fields": [
+            {
+                "name": plan.name,
+                "detector": plan.detector.key,
+                "detect": plan.detect.model_dump(mode="json"),
+                "recogniser": plan.recogniser.key,
+                "map": plan.map.model_dump(mode="json"),
+                "threshold": plan.threshold,
+                "take": plan.take,
+            }
+            for plan in plans
+        ],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,48 @@
+"""The `watch` command: settings, logging, signals, and one `Watch` until it ends."""
+
+from __future__ import annotations
+
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from flows import settings, telemetry
+from flows.intake import Clocks
+from flows.settings import Layout
+from flows.watch import Watch
+from stages.errors import DeliveryError
+
+
+def clocks() -> Clocks:
+    """The real clocks."""
+    return Clocks(now=lambda: datetime.now(UTC), tick=time.monotonic)
+
+
+def watch(root: Path, *, once: bool) -> int:
+    """Run the flow until SIGTERM or SIGINT (or with `once` until all is done); the exit status.
+
+    A second signal ends it at once; the ledger repairs what that leaves behind.
+
+    Raises:
+        MarkwatchError: it cannot start.
+    """
+    site = settings.load(root)
+    telemetry.configure(site.log)
+    flow = Watch(Layout(root), site, clocks())
+
+    def on_signal(number: int, _: FrameType | None) -> None:
+        structlog.get_logger("markwatch.watch").info(
+            "stopping", signal=signal.Signals(number).name, seconds=site.delivery.stop_seconds
+        )
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+        flow.stop()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, on_signal)
+    complete = flow.run(once=once)
+    return 0 if complete or not once else DeliveryError.exit_code

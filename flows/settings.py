@@ -1,0 +1,335 @@
+"""The site's settings: the option models of all parts, composed from YAML and the environment.
+
+Precedence, lowest first: the defaults in the models, `conf/markwatch.yaml`, `conf/local.yaml`,
+`MARKWATCH__SECTION__KEY`, flags. Unknown keys are errors, and all errors are told together with
+file and line. Secrets come only from the environment or from a file that an option names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from flows import plugins
+from flows.settle import SettleOptions
+from flows.yamlfile import Layer, complaints, overlay, read_layer
+from stages.decode import DecodeOptions
+from stages.errors import ConfigError, PluginError
+from stages.options import Options
+from stages.records import Status
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+PREFIX = "MARKWATCH__"
+
+
+class FromEnvironment(str):
+    """A value that came from the environment: only such a one may fill a secret."""
+
+    __slots__ = ()
+
+
+class Choice(BaseModel):
+    """A plug-in by name (`use`), with the plug-in's own options beside it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    kind: ClassVar[plugins.Kind]
+    use: str = Field(
+        description="name of the plug-in; a source or sink that is named like one may leave it out"
+    )
+    _plugin: Any = PrivateAttr()
+    _options: Options = PrivateAttr()
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Choice:
+        try:
+            plugin = plugins.load(self.kind, self.use)
+        except PluginError as error:
+            raise _misfits([(("use",), str(error), self.use)]) from error
+        given = self.model_extra or {}
+        typed = [
+            ((name,), f"is a secret: set it in the environment ({PREFIX}...) or name a file", None)
+            for name, info in plugin.Options.model_fields.items()
+            if (info.json_schema_extra or {}).get("secret")
+            and given.get(name) is not None
+            and not isinstance(given[name], FromEnvironment)
+        ]
+        if typed:
+            raise _misfits(typed)
+        self._plugin = plugin
+        self._options = plugin.Options.model_validate(given)
+        return self
+
+    @property
+    def plugin(self) -> Any:
+        """The plug-in's class."""
+        return self._plugin
+
+    @property
+    def options(self) -> Options:
+        """The plug-in's own options, validated by its model."""
+        return self._options
+
+
+def _misfits(found: list[tuple[tuple[str, ...], str, Any]]) -> ValidationError:
+    return ValidationError.from_exception_data(
+        "plug-in",
+        [
+            InitErrorDetails(
+                type=PydanticCustomError("value_error", "{words}", {"words": words}),
+                loc=loc,
+                input=value,
+            )
+            for loc, words, value in found
+        ],
+    )
+
+
+class SourceChoice(Choice):
+    kind: ClassVar[plugins.Kind] = "source"
+
+
+class RecogniserChoice(Choice):
+    kind: ClassVar[plugins.Kind] = "recogniser"
+
+
+class SinkChoice(Choice):
+    """A sink instance: which rows it gets, and the plug-in's own options."""
+
+    kind: ClassVar[plugins.Kind] = "sink"
+    cameras: tuple[str, ...] | None = Field(
+        default=None, description="only rows of these cameras; all when null"
+    )
+    statuses: tuple[Status, ...] | None = Field(
+        default=None, description="only rows with these statuses; all when null"
+    )
+    start: Literal["now", "first"] = Field(
+        default="first",
+        description="where a sink that is new to the ledger begins: at the next row, or the first",
+    )
+    after: Name | None = Field(
+        default=None, description="wait until this other sink has delivered a row"
+    )
+
+
+class IntakeOptions(SettleOptions):
+    """When a file is whole, and how much is claimed at once."""
+
+    max_in_flight: int = Field(
+        default=32,
+        ge=1,
+        description="pictures claimed but not yet reported; the inbox buffers the rest",
+    )
+
+
+class ClusterOptions(Options):
+    """Where the graph runs."""
+
+    scheduler: Literal["worker", "threads"] = Field(
+        default="worker",
+        description="one supervised worker process, or Dask's threads in this process",
+    )
+    address: str | None = Field(
+        default=None, description="address of a Dask scheduler to use instead, e.g. tls://host:8786"
+    )
+    threads: int | None = Field(
+        default=None, ge=1, description="threads that read pictures; null for one per core"
+    )
+    memory_limit_mb: int | None = Field(
+        default=None,
+        ge=256,
+        description="memory at which the worker is restarted; null for 3/4 of this machine's",
+    )
+    deadline_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="longest that one picture may take before the worker is restarted",
+    )
+    start_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="longest that the worker may take to start and load its models",
+    )
+    max_attempts: int = Field(
+        default=3, ge=1, description="attempts at a picture before it is filed under failed/"
+    )
+    max_chunk: int = Field(
+        default=8, ge=1, description="most pictures in one Dask task when the line is behind"
+    )
+    dashboard_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="port of Dask's dashboard on loopback; null for none",
+    )
+
+
+class DeliveryOptions(Options):
+    """How hard the sinks are tried."""
+
+    backoff_seconds: float = Field(default=0.5, gt=0, description="first pause after a failure")
+    max_backoff_seconds: float = Field(default=30.0, gt=0, description="longest pause")
+    stop_seconds: float = Field(
+        default=20.0, gt=0, description="time for finishing pictures and flushing sinks at shutdown"
+    )
+
+
+class LogOptions(Options):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severity that is written"
+    )
+    style: Literal["auto", "human", "json"] = Field(
+        default="auto", description="auto: human on a terminal, JSON otherwise"
+    )
+
+
+class Settings(Options):
+    """Everything about one site; `conf/markwatch.yaml` holds what differs from the defaults."""
+
+    station: Name = Field(
+        default="station-1", description="name of this installation, in every row and topic"
+    )
+    sources: dict[Name, SourceChoice] = Field(
+        default={"inbox": {"use": "folder"}}, description="where pictures come from"
+    )
+    intake: IntakeOptions = Field(default={}, description="when a file is whole, how many at once")
+    decode: DecodeOptions = Field(default={}, description="limits on what is opened as a picture")
+    recogniser: RecogniserChoice = Field(
+        default={"use": "rapidocr"}, description="reads the text, unless a recipe names another"
+    )
+    cluster: ClusterOptions = Field(default={}, description="where the graph runs")
+    sinks: dict[Name, SinkChoice] = Field(
+        default={
+            "mqtt": {"use": "mqtt"},
+            "parquet": {"use": "parquet"},
+            "csv": {"use": "csv"},
+        },
+        description="where the readings go; named, so that there can be several of a kind",
+    )
+    delivery: DeliveryOptions = Field(default={}, description="how hard the sinks are tried")
+    log: LogOptions = Field(default={}, description="what is logged, and how")
+
+    @field_validator("sources", "sinks", mode="before")
+    @classmethod
+    def _named_like_its_plugin(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            name: {"use": name, **item} if isinstance(item, Mapping) else item
+            for name, item in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _known_after(self) -> Settings:
+        for name, sink in self.sinks.items():
+            if sink.after is not None and (sink.after not in self.sinks or sink.after == name):
+                others = ", ".join(other for other in self.sinks if other != name) or "none"
+                raise _misfits(
+                    [
+                        (
+                            ("sinks", name, "after"),
+                            f"no other sink is called {sink.after!r}: {others}",
+                            None,
+                        )
+                    ]
+                )
+        return self
+
+
+class Layout:
+    """Where things lie below a root: `conf/` and the folders of `data/`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.conf = self.root / "conf"
+        self.recipes = self.conf / "recipes"
+        self.work = self.root / "data" / "work"
+        self.archive = self.root / "data" / "archive"
+        self.failed = self.root / "data" / "failed"
+        self.state = self.root / "data" / "state"
+        self.ledger = self.state / "ledger.sqlite"
+
+    def label(self, path: Path) -> str:
+        """The path as a person would type it from the root."""
+        return (
+            path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        )
+
+
+def load(root: Path, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Compose the settings of a root.
+
+    Raises:
+        ConfigError: every mistake, one line each.
+    """
+    layout = Layout(root)
+    if not layout.conf.is_dir():
+        raise ConfigError(
+            f"{layout.root} has no conf/ folder; give --root DIR, or make one: markwatch init DIR"
+        )
+    layers = [
+        read_layer(path, layout.label(path))
+        for path in (layout.conf / "markwatch.yaml", layout.conf / "local.yaml")
+        if path.is_file()
+    ]
+    # A file that names instances names all of them; the environment and flags change single options.
+    instances = {
+        key: Settings.model_fields[key].default
+        for key in ("sources", "sinks")
+        if not any(key in layer.values for layer in layers)
+    }
+    layers.insert(0, Layer("defaults", instances))
+    layers.append(Layer("environment", from_environment(os.environ)))
+    if flags:
+        layers.append(Layer("command line", flags))
+    try:
+        return Settings.model_validate(overlay(layers))
+    except ValidationError as error:
+        raise ConfigError("\n".join(complaints(error, layers))) from error
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The tree that `MARKWATCH__SINKS__MQTT__PORT=1884` and its like describe.
+
+    A value that begins with `[` or `{` is JSON. Names of instances are matched in lower case with
+    `_` as typed.
+
+    Raises:
+        ConfigError: a value is not the JSON that it begins as.
+    """
+    tree: dict[str, Any] = {}
+    for name in sorted(environment):
+        if not name.upper().startswith(PREFIX):
+            continue
+        *parents, leaf = name[len(PREFIX) :].lower().split("__")
+        text = environment[name]
+        value: Any = FromEnvironment(text)
+        if text[:1] in "[{" and text:
+            try:
+                value = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise ConfigError(f"environment {name}: is not JSON: {error.msg}") from error
+        node = tree
+        for parent in parents:
+            child = node.setdefault(parent, {})
+            if not isinstance(child, dict):
+                raise ConfigError(f"environment {name}: {parent!r} is already a plain value")
+            node = child
+        node[leaf] = value
+    return tree

@@ -1,0 +1,194 @@
+"""What is said to an MQTT broker, and what its answers mean: endpoint, message, client, words.
+
+`make_client` is the only place that configures paho. `refused`, `unreachable` and `unanswered` turn
+its codes and exceptions into one line with the remedy.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+    from paho.mqtt.properties import Properties
+
+MQTT_311, MQTT_5 = 4, 5
+PROTOCOLS = {MQTT_311: "MQTT 3.1.1", MQTT_5: "MQTT 5"}
+
+# Reason codes of MQTT 5.0, 2.4; paho translates the return codes of 3.1.1 to them.
+SUCCESS_BELOW = 0x80
+UNSUPPORTED_VERSION = 0x84
+NOT_AUTHORISED = 0x87
+TAKEN_OVER = 0x8E
+TOO_LARGE = 0x95
+_REFUSED_PUBLISH = {
+    0x83: "not accepted by this broker",
+    NOT_AUTHORISED: "not allowed: give this user the right to publish there",
+    0x90: "the broker takes no such topic name",
+    TOO_LARGE: "larger than the broker takes: raise its maximum packet size",
+    0x97: "the broker's quota is used up: raise it",
+    0x99: "the broker takes no such payload",
+}
+FOR_GOOD = frozenset({0x90, TOO_LARGE, 0x99})
+"""Answers that would be the same however often a message is offered."""
+_REFUSED_CONNECT = {
+    0x85: "the broker takes no such client id: set client_id",
+    0x86: "user or password is wrong: set username, and password or password_file",
+    NOT_AUTHORISED: "this client may not connect: set username, and password or password_file,"
+    " or allow it in the broker's rules",
+    0x88: "the broker is not available now: look at its log",
+    0x89: "the broker is busy",
+    0x8A: "this client is banned: see the broker's rules",
+    0x9A: "the broker keeps no retained messages, which the station's status needs: allow them",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a broker is and how to talk to it."""
+
+    host: str
+    port: int
+    keepalive_seconds: int
+    connect_timeout_seconds: float
+    ack_timeout_seconds: float
+    reconnect_max_seconds: float
+    max_inflight: int
+    username: str | None
+    password: str | None
+    tls: ssl.SSLContext | None
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls else 'mqtt'}://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One JSON message; `labels` become user properties where the broker speaks MQTT 5."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """About how many bytes the packet has, not less than it really has."""
+        labels = sum(len(name.encode()) + len(value.encode()) + 5 for name, value in self.labels)
+        return len(self.payload) + len(self.topic.encode()) + labels + 64
+
+
+def make_client(
+    endpoint: Endpoint, client_id: str, protocol: int, will: Message | None = None
+) -> Client:
+    """A client that is configured but not started."""
+    from paho.mqtt import client as paho
+
+    client = paho.Client(
+        paho.CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=paho.MQTTProtocolVersion(protocol),
+    )
+    client.connect_timeout = endpoint.connect_timeout_seconds
+    client.max_inflight_messages = endpoint.max_inflight
+    pace(client, endpoint, random.uniform(0.5, 1.5))
+    if will is not None:
+        client.will_set(will.topic, will.payload, 1, True, properties(will, protocol, is_will=True))
+    if endpoint.username is not None:
+        client.username_pw_set(endpoint.username, endpoint.password)
+    if endpoint.tls is not None:
+        client.tls_set_context(endpoint.tls)
+    clean = {"clean_start": True} if protocol == MQTT_5 else {}
+    client.connect_async(endpoint.host, endpoint.port, endpoint.keepalive_seconds, **clean)
+    return client
+
+
+def pace(client: Client, endpoint: Endpoint, first_seconds: float) -> None:
+    """Set the pauses between attempts to connect, doubling from `first_seconds`, with jitter."""
+    # Stations that lost the same broker must not all come back in the same second.
+    longest = max(first_seconds, endpoint.reconnect_max_seconds * random.uniform(0.5, 1.0))
+    client.reconnect_delay_set(first_seconds, longest)  # type: ignore[arg-type]
+
+
+def properties(message: Message, protocol: int, *, is_will: bool = False) -> Properties | None:
+    """The MQTT 5 properties of a message; None for an older protocol."""
+    if protocol != MQTT_5:
+        return None
+    from paho.mqtt.packettypes import PacketTypes
+    from paho.mqtt.properties import Properties
+
+    result = Properties(PacketTypes.WILLMESSAGE if is_will else PacketTypes.PUBLISH)
+    result.PayloadFormatIndicator = 1
+    result.ContentType = "application/json"
+    if message.labels:
+        result.UserProperty = list(message.labels)
+    return result
+
+
+def refused(endpoint: Endpoint, code: int, name: str) -> str:
+    """Why a broker refused a connection."""
+    return f"{endpoint} refuses the connection: {_REFUSED_CONNECT.get(code, name)}"
+
+
+def refused_publish(topic: str, code: int) -> str:
+    """Why a broker refused a message."""
+    words = _REFUSED_PUBLISH.get(code, "see the broker's log")
+    return f"topic {topic}: {words} (reason code 0x{code:02x})"
+
+
+def unreachable(endpoint: Endpoint, error: BaseException | None) -> str:
+    """Why no connection to a broker came about."""
+    match error:
+        case socket.gaierror():
+            words = "the name cannot be resolved: correct host, or the name service"
+        case ConnectionRefusedError():
+            words = "nothing listens there: start the broker, or correct host and port"
+        case TimeoutError():
+            words = "no answer: check host, port, network and firewall"
+        case ssl.SSLCertVerificationError():
+            words = (
+                f"the broker's certificate is not trusted ({error.verify_message}): set tls.ca_file"
+                " to the authority that signed it, and host to the name it is made out to"
+            )
+        case ssl.SSLError():
+            words = (
+                f"TLS fails ({error.reason or error}): check that this is the broker's TLS port,"
+                " and the client certificate if it wants one"
+            )
+        case ConnectionError():
+            return closed(endpoint)
+        case _:
+            words = str(error)
+    return f"cannot reach {endpoint}: {words}"
+
+
+def closed(endpoint: Endpoint) -> str:
+    """What it means when a broker hangs up before it answers."""
+    return (
+        f"{endpoint} hangs up before it answers: check that it is an MQTT port,"
+        f" {'without' if endpoint.tls else 'with'} TLS or not, and the broker's log"
+    )
+
+
+def silent(endpoint: Endpoint) -> str:
+    """What it means when nothing was heard from a broker in time."""
+    return f"no broker answers at {endpoint}: check host, port and firewall, and that it runs"
+
+
+def unanswered(endpoint: Endpoint) -> str:
+    """What it means when a broker acknowledges nothing any more."""
+    return (
+        f"{endpoint} acknowledged nothing for {endpoint.ack_timeout_seconds:g} s:"
+        " look at the broker's log and load, or raise ack_timeout_seconds"
+    )
+
+
+def lost(endpoint: Endpoint, code: int, name: str) -> str:
+    """Why a connection ended."""
+    if code == TAKEN_OVER:
+        name = "another client came with the same client id: give each station and sink its own"
+    return f"the connection to {endpoint} was lost: {name}"

@@ -1,0 +1,274 @@
+"""The truth about an inbox: a scan keyed by path, never by inode, which file systems use again.
+
+A full walk looks at every file. Between two of them a file that is new, or changed lately, is
+looked at again after one interval, then two, four and so on, so that a settler soon has the two
+scans it wants while a backlog of thousands costs almost nothing. Symbolic links are refused. What
+cannot be read now is logged once and tried again with each walk.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import stat
+import time
+import unicodedata
+from collections.abc import Callable, Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import structlog
+
+from stages.records import Arrival, Hint
+
+LOOSE_CAMERA = "default"
+"""The camera of a picture that lies in the inbox itself."""
+
+
+class Names:
+    """Which paths below the inbox are pictures, and whose."""
+
+    def __init__(self, inbox: str, suffixes: Sequence[str], ignore: Sequence[str]) -> None:
+        self.inbox = inbox
+        self._prefix = os.path.join(inbox, "")
+        self._endings = tuple("." + suffix.lower().lstrip(".") for suffix in suffixes)
+        # `(?!)` matches nothing, where an empty pattern would match all.
+        patterns = "|".join(fnmatch.translate(pattern) for pattern in ignore) or "(?!)"
+        self._ignored = re.compile(patterns, re.IGNORECASE).match
+
+    def ignores(self, name: str) -> bool:
+        """Whether one part of a path is on the ignore list."""
+        return self._ignored(name) is not None
+
+    def is_picture(self, name: str) -> bool:
+        """Whether the name ends like that of a picture."""
+        return name.lower().endswith(self._endings)
+
+    def wants(self, path: str) -> bool:
+        """Whether a path is that of a picture below the inbox, no part of it being ignored."""
+        if not self.is_picture(path) or not path.startswith(self._prefix):
+            return False
+        return not any(self.ignores(part) for part in path[len(self._prefix) :].split(os.sep))
+
+    def camera(self, path: str) -> str:
+        """The subfolder of the inbox that holds the file, made printable."""
+        folder, deeper, _ = path[len(self._prefix) :].partition(os.sep)
+        return printable(folder) if deeper else LOOSE_CAMERA
+
+
+@lru_cache(maxsize=1024)
+def printable(name: str) -> str:
+    """A name as text that can be shown: NFC, undecodable bytes and control characters escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in unicodedata.normalize("NFC", text)
+    )
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What is known of one file."""
+
+    size: int
+    mtime_ns: int
+    walk: int
+    """The last walk that found its name."""
+    look_at: float
+    unchanged: int = 0
+    unheard: bool = False
+    """Events should have told of it, and have not so far."""
+
+
+class Scan:
+    """Finds the files in an inbox. Used by one thread; `clock` is monotonic seconds."""
+
+    def __init__(
+        self,
+        names: Names,
+        interval_seconds: float,
+        rescan_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names = names
+        self._interval = interval_seconds
+        self._rescan = rescan_seconds
+        self._clock = clock
+        self._sights: dict[str, _Sight] = {}
+        self._fresh: set[str] = set()
+        self._walk = 0
+        self._heard: Container[str] | None = None
+        # What was logged so as to be logged once, and which of it the present walk met again.
+        self._troubles: dict[str, str] = {}
+        self._links: set[str] = set()
+        self._met: set[str] = set()
+        self._log = structlog.get_logger("markwatch.sources.folder")
+        self.unheard: set[str] = set()
+        """Files that a walk found, and of which events had not told even one look later."""
+
+    def walk(self, *, full: bool, heard: Container[str] | None = None) -> Iterator[Arrival]:
+        """Walk the inbox, yielding `seen` for each file and `gone` for each that is no more.
+
+        Without `full`, files that have long been the same are neither looked at nor yielded.
+        With `heard`, the paths of which events told, a new file that is not among them is noted.
+        """
+        self._walk += 1
+        self._heard = heard
+        self._met.clear()
+        unreadable = []
+        folders = [self._names.inbox]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(folder) as listing:
+                    entries = list(listing)
+            except OSError as error:
+                unreadable.append(os.path.join(folder, ""))
+                self._trouble(folder, error)
+                continue
+            for entry in entries:
+                sight = self._sights.get(entry.path)
+                if sight is not None:
+                    sight.walk = self._walk
+                    if full or (entry.path in self._fresh and sight.look_at <= self._clock()):
+                        yield from self._look(entry.path)
+                    continue
+                kind = self._kind(entry)
+                if kind == "folder":
+                    folders.append(entry.path)
+                elif kind == "file":
+                    yield from self._look(entry.path)
+        for path in [path for path, sight in self._sights.items() if sight.walk != self._walk]:
+            # It may be back: events are told of while this walk waits for its reader.
+            sight = self._sights.get(path)
+            if sight and sight.walk != self._walk and not path.startswith(tuple(unreadable)):
+                yield self._gone(path)
+        self._links &= self._met
+        for path in self._troubles.keys() - self._met:
+            del self._troubles[path]
+            if os.path.lexists(path):
+                self._log.info("readable again", path=printable(path))
+
+    def look(self) -> Iterator[Arrival]:
+        """Look again at the files whose next look is due, yielding each as `seen` or `gone`."""
+        now = self._clock()
+        for path in [path for path in self._fresh if self._sights[path].look_at <= now]:
+            if path in self._fresh:
+                yield from self._look(path)
+
+    def told(self, path: str, hint: Hint) -> Arrival | None:
+        """What a file is now that an event told of it; None when that cannot be said now."""
+        try:
+            found = self._stat(path)
+        except OSError as error:
+            self._trouble(os.path.dirname(path), error)
+            return None
+        if found is None:
+            if not os.path.lexists(path):
+                return self._gone(path)
+            if os.path.islink(path):
+                self._refuse(path)
+            return None
+        self.unheard.discard(path)
+        sight = self._sights.get(path)
+        if sight is not None:
+            sight.size, sight.mtime_ns = found.st_size, found.st_mtime_ns
+            sight.walk, sight.unchanged, sight.unheard = self._walk, 0, False
+            sight.look_at = self._clock() + self._interval
+            if hint in ("closed", "renamed"):
+                self._fresh.discard(path)
+            else:
+                self._fresh.add(path)
+        # The name may be in use again since an event told that it was gone.
+        return self._arrival(path, found, "changed" if hint == "gone" else hint)
+
+    def knows(self, path: str) -> bool:
+        """Whether the file was there when last looked for."""
+        return path in self._sights
+
+    def expect(self, path: str) -> None:
+        """Look at a file of which only an event told, where no event will tell that it is whole."""
+        if path not in self._sights:
+            self._sights[path] = _Sight(-1, -1, self._walk, self._clock() + self._interval)
+            self._fresh.add(path)
+
+    def _kind(self, entry: os.DirEntry[str]) -> Literal["folder", "file"] | None:
+        if self._names.ignores(entry.name):
+            return None
+        try:
+            # A junction is Windows' link to a folder; Python can tell it from one since 3.12.
+            if entry.is_symlink() or getattr(entry, "is_junction", bool)():
+                self._refuse(entry.path)
+                return None
+            if entry.is_dir(follow_symlinks=False):
+                return "folder"
+        except OSError as error:
+            self._trouble(os.path.dirname(entry.path), error)
+            return None
+        return "file" if self._names.is_picture(entry.name) else None
+
+    def _look(self, path: str) -> Iterator[Arrival]:
+        try:
+            found = self._stat(path)
+        except OSError as error:
+            self._trouble(os.path.dirname(path), error)
+            return
+        sight = self._sights.get(path)
+        if found is None:
+            if sight is not None:
+                yield self._gone(path)
+            return
+        now = self._clock()
+        if sight is None:
+            sight = _Sight(found.st_size, found.st_mtime_ns, self._walk, now + self._interval)
+            sight.unheard = self._heard is not None and path not in self._heard
+            self._sights[path] = sight
+            self._fresh.add(path)
+        elif (sight.size, sight.mtime_ns) == (found.st_size, found.st_mtime_ns):
+            sight.unchanged += 1
+            wait = self._interval * 2.0 ** min(sight.unchanged, 60)
+            sight.look_at = now + wait
+            if wait > self._rescan:
+                self._fresh.discard(path)
+            if sight.unheard:
+                self.unheard.add(path)
+                sight.unheard = False
+        else:
+            sight.size, sight.mtime_ns = found.st_size, found.st_mtime_ns
+            sight.unchanged, sight.look_at = 0, now + self._interval
+            self._fresh.add(path)
+        yield self._arrival(path, found, "seen")
+
+    def _stat(self, path: str) -> os.stat_result | None:
+        """The regular file at `path`; None where there is none."""
+        # Not the directory entry's own stat, which Windows takes from a listing that lags behind.
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def _arrival(self, path: str, found: os.stat_result, hint: Hint) -> Arrival:
+        camera = self._names.camera(path)
+        return Arrival(path, camera, found.st_size, found.st_mtime_ns, hint)
+
+    def _gone(self, path: str) -> Arrival:
+        self._sights.pop(path, None)
+        self._fresh.discard(path)
+        self.unheard.discard(path)
+        return Arrival(path, self._names.camera(path), 0, 0, "gone")
+
+    def _trouble(self, folder: str, error: OSError) -> None:
+        text = error.strerror or str(error)
+        self._met.add(folder)
+        if self._troubles.get(folder) != text:
+            self._troubles[folder] = text
+            self._log.warning("cannot read, will try again", path=printable(folder), error=text)
+
+    def _refuse(self, path: str) -> None:
+        self._met.add(path)
+        if path not in self._links:
+            self._links.add(path)
+            self._log.warning("symbolic link refused; copy or move pictures", path=printable(path))

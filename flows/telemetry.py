@@ -1,0 +1,44 @@
+"""Structured log lines: one event a line, human on a terminal and JSON otherwise.
+
+Everything logs through structlog under a name that begins with `markwatch`; the log goes to
+standard error, so that a command's standard output stays its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from flows.settings import LogOptions
+
+
+def configure(options: LogOptions) -> None:
+    """Set up logging for this process; called once by a command, never by a stage."""
+    human = options.style == "human" or (options.style == "auto" and sys.stderr.isatty())
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if human
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    finish = [structlog.processors.format_exc_info] if not human else []
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *finish,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            getattr(logging, options.level.upper())
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    for name in ("distributed", "tornado", "asyncio", "amqtt", "transitions", "bokeh"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

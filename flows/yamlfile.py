@@ -1,0 +1,153 @@
+"""YAML that remembers where each value stood, so that an error can name its file and line.
+
+A document becomes plain values plus a map from a key's path to its line. Documents are laid over
+one another (`markwatch.yaml`, then `local.yaml`, then the environment); the last one that sets a
+value is the one that an error names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from stages.errors import ConfigError
+
+Loc = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One source of values: a file (`label` as a person would type it) or the environment."""
+
+    label: str
+    values: Mapping[str, Any]
+    lines: Mapping[Loc, int] = field(default_factory=dict)
+
+
+class _Duplicate(yaml.YAMLError):
+    pass
+
+
+def read_layer(path: Path, label: str) -> Layer:
+    """Read one YAML file, which must hold a mapping (or nothing).
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, is no mapping, or sets a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{label}: cannot be read: {error}") from error
+    lines: dict[Loc, int] = {}
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        values = {} if node is None else _construct(loader, node, (), lines)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{label}{line} is not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{label}: {error}") from error
+    finally:
+        loader.dispose()
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{label}:1 must be a mapping of keys to values")
+    return Layer(label, values, lines)
+
+
+def _construct(loader: yaml.SafeLoader, node: yaml.Node, loc: Loc, lines: dict[Loc, int]) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = loader.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if isinstance(key, bool | int | float) or key is None:
+                key = key_node.value
+            if key in result:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} is set twice", problem_mark=key_node.start_mark
+                )
+            lines[(*loc, key)] = line
+            result[key] = _construct(loader, value_node, (*loc, key), lines)
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, item in enumerate(node.value):
+            lines[(*loc, index)] = item.start_mark.line + 1
+            items.append(_construct(loader, item, (*loc, index), lines))
+        return items
+    return loader.construct_object(node, deep=True)
+
+
+def overlay(layers: Iterable[Layer]) -> dict[str, Any]:
+    """Lay the layers over one another: mappings merge key by key, anything else is replaced."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        result = _merge(result, layer.values)
+    return result
+
+
+def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def complaints(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
+    """One line for each mistake: `conf/markwatch.yaml:14 sinks.mqtt.port: 0 ...`."""
+    ordered = list(layers)
+    return [
+        f"{_place(ordered, item['loc'])} {_dotted(item['loc'])}: {_message(item)}"
+        for item in error.errors(include_url=False)
+    ]
+
+
+def _place(layers: list[Layer], loc: Loc) -> str:
+    for length in range(len(loc), 0, -1):
+        for layer in reversed(layers):
+            line = layer.lines.get(loc[:length])
+            if line:
+                return f"{layer.label}:{line}"
+            if not layer.lines and _holds(layer.values, loc[:length]):
+                return layer.label
+    return layers[-1].label if layers else "configuration"
+
+
+def _holds(values: Any, loc: Loc) -> bool:
+    for key in loc:
+        if not isinstance(values, Mapping) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
+def _dotted(loc: Loc) -> str:
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "extra_forbidden":
+        return "unknown key"
+    if item["type"] == "missing":
+        return "is required"
+    value = item["input"]
+    if isinstance(value, bool | int | float | str) and item["type"] != "value_error":
+        message = f"{value!r}: {message[0].lower()}{message[1:]}"
+    if item["type"] == "string_type":
+        message += " (put it in quotes)"
+    return message

@@ -1,0 +1,129 @@
+"""One reading -> its mark: whether the code may be trusted, and if not, why, in one line.
+
+The statuses follow Cognex OCRMax, whose results are Read, Confused, Mismatch and NotRead: `read`;
+`unsure` where the evidence is weak or two legal texts are too close; `mismatch` where the text is
+legible but is not this code. The confidence is the engine's own, not calibrated: the probability
+of the code, its characters taken as independent; of the text as read, where no code is legal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stages.formats import Constraint, character_set
+from stages.map.clean import Position
+from stages.map.likelihood import Ranking, rank
+from stages.records import Mark, Reading, Status
+
+_SHOWN_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a field asks of a code: the confidence 0 to 1 and the margin in nats."""
+
+    constraint: Constraint | None
+    threshold: float
+    min_margin: float
+    expected: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A mark, whether its candidate is legal, and how many look-alikes it was replaced by."""
+
+    mark: Mark
+    legal: bool
+    replaced: int
+
+
+def decide(
+    reading: Reading, positions: Sequence[Position], rules: Rules, *, field: str, page: int
+) -> Decision:
+    """Decide on one reading that holds at least one cleaned position."""
+    ranking = rank(positions, rules.constraint, reading.transcript.candidates)
+    best = ranking.legal[0] if ranking.legal else None
+    confidence = math.exp(best.log_probability) if best else ranking.legibility
+    margin = None
+    if len(ranking.legal) > 1:
+        margin = ranking.legal[0].log_probability - ranking.legal[1].log_probability
+
+    status: Status
+    if best is None or _is_another_text(ranking, confidence, rules.threshold):
+        best, margin, confidence = None, None, ranking.legibility
+        status = "mismatch" if ranking.legibility >= rules.threshold else "unsure"
+        reason = _why_illegal(positions, ranking.text, rules.constraint)
+        if status == "unsure":
+            reason = f"{_why_weak(confidence, rules.threshold)}, and {reason}"
+    elif margin is not None and margin < rules.min_margin:
+        status = "unsure"
+        first, second = (_quote(legal.text) for legal in ranking.legal[:2])
+        reason = (
+            f"{first} or {second}: too close (margin {_down(margin)}, "
+            f"at least {rules.min_margin:g} is needed)"
+        )
+    elif confidence < rules.threshold:
+        status, reason = "unsure", _why_weak(confidence, rules.threshold)
+    else:
+        status, reason = "read", None
+    candidate = best.text if best else ranking.text
+    if status == "read" and rules.expected is not None and candidate != rules.expected:
+        status = "mismatch"
+        reason = f"{_quote(candidate)} is not the expected {_quote(rules.expected)}"
+    mark = Mark(
+        field=field,
+        page=page,
+        status=status,
+        code=candidate if status == "read" else None,
+        candidate=candidate,
+        margin=margin,
+        confidence=confidence,
+        reason=reason,
+        expected=rules.expected,
+        match=None if rules.expected is None else candidate == rules.expected,
+        reading=reading,
+    )
+    return Decision(mark, best is not None, best.replaced if best else 0)
+
+
+def _is_another_text(ranking: Ranking, confidence: float, threshold: float) -> bool:
+    """Whether the legal texts are only what a clear, different text would have to be bent to."""
+    return not ranking.fits and confidence < threshold <= ranking.legibility
+
+
+def _why_weak(confidence: float, threshold: float) -> str:
+    return f"confidence {_down(confidence)} is under the threshold {threshold:g}"
+
+
+def _why_illegal(positions: Sequence[Position], text: str, constraint: Constraint) -> str:
+    """Where the text as read leaves the format (without one, every text is legal)."""
+    least, most = constraint.min_length, constraint.max_length
+    if not least <= len(text) <= most:
+        needed = f"{least}" if least == most else f"{least} to {most}"
+        return f"{_quote(text)} has {len(text)} characters, the format needs {needed}"
+    states = {constraint.start}
+    for index, position in enumerate(positions, 1):
+        chars = {position[0].char, *position[0].lookalikes}
+        following = {constraint.step(state, char) for state in states for char in chars} - {None}
+        if not following:
+            allowed = {char for state in states for char in constraint.allowed(state)}
+            wanted = f"allows {_set(allowed)}" if allowed else f"ends after {index - 1}"
+            return f"character {index} is {_quote(text[index - 1])}, the format {wanted}"
+        states = following
+    allowed = {char for state in states for char in constraint.allowed(state)}
+    return f"{_quote(text)} ends where the format needs {_set(allowed)}"
+
+
+def _set(chars: set[str]) -> str:
+    return _quote(*chars) if len(chars) == 1 else character_set(chars)
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…")
+
+
+def _down(value: float) -> str:
+    # Rounded to nearest, 0.799 would be shown as 0.80 and "under the threshold 0.8".
+    return f"{math.floor(value * 100) / 100:.2f}"

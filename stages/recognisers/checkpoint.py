@@ -1,0 +1,145 @@
+"""TrOCR checkpoints: find one on this machine (or fetch it), and open it in silence.
+
+The only place that may reach the Hugging Face hub, and only when it is allowed to. Opens
+safetensors alone and never runs code from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.errors import PluginError
+
+if TYPE_CHECKING:
+    from transformers import TrOCRProcessor, VisionEncoderDecoderModel
+
+_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """An opened checkpoint: `model` is `name@hash`, `network` float32 on the CPU, for inference."""
+
+    model: str
+    network: VisionEncoderDecoderModel
+    processor: TrOCRProcessor
+
+
+def locate(checkpoint: str, allow_download: bool) -> Path:
+    """Return the folder of a checkpoint: a local folder, or a hub id that was fetched before.
+
+    The network is tried only when the checkpoint is not here and `allow_download` is set.
+
+    Raises:
+        PluginError: it is not here; the text says how to fetch it.
+    """
+    folder = Path(checkpoint).expanduser()
+    if folder.is_dir():
+        return folder
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        cached = Path(snapshot_download(checkpoint, allow_patterns=_FILES, local_files_only=True))
+        # a snapshot may be there in part, after an interrupted download
+        if any(cached.glob("*.safetensors")):
+            return cached
+    except HFValidationError as error:
+        raise PluginError(
+            f"there is no folder {checkpoint}, and it is no id of the Hugging Face hub; "
+            "correct `checkpoint`"
+        ) from error
+    except LocalEntryNotFoundError:
+        pass
+    if not allow_download:
+        raise PluginError(
+            f"the TrOCR checkpoint {checkpoint} is not on this machine; fetch it once with "
+            f"`hf download {checkpoint}`, or set `allow_download: true`"
+        )
+    try:
+        return Path(snapshot_download(checkpoint, allow_patterns=_FILES))
+    except OSError as error:
+        raise PluginError(
+            f"the TrOCR checkpoint {checkpoint} could not be fetched; check the id and the way to "
+            f"the hub, or copy a folder here: {first_line(error)}"
+        ) from error
+
+
+def open_checkpoint(folder: Path, name: str) -> Checkpoint:
+    """Open the checkpoint in `folder`; nothing is printed, no network is touched.
+
+    Raises:
+        PluginError: it is not a whole TrOCR checkpoint in safetensors.
+    """
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise PluginError(
+            f"{folder} has no *.safetensors; choose a checkpoint that was saved as safetensors"
+        )
+    try:
+        import torch
+        from safetensors import SafetensorError
+        from transformers import AutoConfig, TrOCRProcessor, VisionEncoderDecoderModel
+    except ImportError as error:
+        raise PluginError(
+            f"{error.name} does not load; `pip install torch transformers`"
+        ) from error
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            if config.model_type != "vision-encoder-decoder":
+                raise ValueError(f"it is a {config.model_type} model")
+            network, loading = VisionEncoderDecoderModel.from_pretrained(
+                folder,
+                config=config,
+                local_files_only=True,
+                use_safetensors=True,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
+            # the Pillow image processor: the same pixels with and without torchvision
+            processor = TrOCRProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+        # TrOCR checkpoints have no pooler, and nothing reads its output
+        missing = [key for key in loading["missing_keys"] if ".pooler." not in key]
+        if missing:
+            raise ValueError(f"{len(missing)} weights are missing, the first is {min(missing)}")
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+        raise PluginError(
+            f"{folder} does not open as a TrOCR checkpoint; check `checkpoint`: {first_line(error)}"
+        ) from error
+    digest = hashlib.sha256()
+    for path in weights:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    model = f"{name}@{digest.hexdigest()[:8]}"
+    return Checkpoint(model, network.eval().requires_grad_(False), processor)
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type's name."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence transformers while it loads: an absent pooler and progress bars are no news.
+
+    Weights that are missing and do matter are told by the loading info, and become an error.
+    """
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,78 @@
+"""The supervised worker: a crash or a hang costs one chunk, and the worker comes back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import dask
+import pytest
+
+from flows.cluster import DaskCluster, DaskThreads, SupervisedWorker, WorkerLostError, cluster
+from flows.settings import ClusterOptions
+from stages.errors import ConfigError
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Port"),
+]
+
+
+def pid():
+    return os.getpid()
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def hang():
+    # Holds the interpreter's lock, as a loop in native code would: no polite request is heard.
+    import ctypes
+
+    ctypes.PyDLL(None).sleep(3600)
+
+
+def call(function):
+    return dask.delayed(function, pure=False)()
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with SupervisedWorker(ClusterOptions(threads=2, memory_limit_mb=1024)) as started:
+        yield started
+
+
+def test_submit_when_the_task_is_sound_then_runs_in_another_process(worker):
+    assert worker.submit(call(pid)).result(60) != os.getpid()
+
+
+def test_submit_when_the_worker_crashes_then_that_chunk_is_lost_and_the_next_runs(worker):
+    first = worker.submit(call(pid)).result(60)
+    with pytest.raises(WorkerLostError):
+        worker.submit(call(die)).result(60)
+    assert worker.submit(call(pid)).result(60) != first
+
+
+def test_restart_when_native_code_hangs_then_the_chunk_is_lost_and_the_next_runs(worker):
+    first = worker.submit(call(pid)).result(60)
+    hung = worker.submit(call(hang))
+    begin = time.monotonic()
+    worker.restart()
+    with pytest.raises(WorkerLostError):
+        hung.result(60)
+    assert time.monotonic() - begin < 30
+    assert worker.submit(call(pid)).result(60) != first
+
+
+def test_cluster_when_asked_for_by_option_then_gives_that_kind():
+    assert isinstance(cluster(ClusterOptions()), SupervisedWorker)
+    assert isinstance(cluster(ClusterOptions(scheduler="threads")), DaskThreads)
+    assert type(cluster(ClusterOptions(address="tcp://127.0.0.1:1"))) is DaskCluster
+
+
+def test_enter_when_no_scheduler_answers_then_says_which_and_what_to_do():
+    options = ClusterOptions(address="tcp://127.0.0.1:1", start_seconds=1)
+    with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
+        cluster(options).__enter__()

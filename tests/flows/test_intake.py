@@ -1,0 +1,211 @@
+"""Intake: settled files are claimed once, cameras take turns, and a crash loses nothing."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made import Clock, picture
+
+from flows.intake import Clocks, Intake, digest_of, printable
+from flows.ledger import Ledger
+from flows.settings import IntakeOptions, Layout
+from stages.records import Arrival
+
+
+class Bench:
+    """An intake on a real ledger and real folders, with a clock that the test moves."""
+
+    def __init__(self, root, **options):
+        self.layout = Layout(root)
+        self.layout.work.mkdir(parents=True, exist_ok=True)
+        self.inbox = root / "data" / "inbox"
+        self.clock = Clock()
+        self.ledger = Ledger(self.layout.ledger, self.clock, root=self.layout.root)
+        self.options = IntakeOptions(**options)
+
+    def __enter__(self):
+        self.ledger.__enter__()
+        clocks = Clocks(self.clock, self.clock.tick)
+        self.intake = Intake(self.layout, self.ledger, self.options, clocks)
+        return self
+
+    def __exit__(self, *error):
+        self.ledger.__exit__(*error)
+
+    def drop(self, name, *, camera="cam", level=1):
+        return picture(self.inbox / camera / name, level)
+
+    def see(self, path, hint="renamed"):
+        about = os.lstat(path)
+        camera = path.relative_to(self.inbox).parts[0]
+        self.intake.observe(Arrival(str(path), camera, about.st_size, about.st_mtime_ns, hint))
+
+    def after(self, seconds):
+        self.clock.seconds += seconds
+        return self.intake.claim(100)
+
+
+@pytest.fixture
+def bench(tmp_path):
+    with Bench(tmp_path) as made:
+        yield made
+
+
+def test_claim_when_a_file_was_renamed_in_then_it_is_moved_hashed_and_noted(bench):
+    path = bench.drop("part.PNG")
+    digest = digest_of(path)
+    bench.see(path)
+    (image,) = bench.after(0)
+    assert not path.exists()
+    assert digest_of(bench.layout.root / "data/work" / os.path.basename(image.path)) == digest
+    assert (image.sha256, image.camera, image.name) == (digest, "cam", "part.PNG")
+    assert [item.state for item in bench.ledger.unfinished()] == ["claimed"]
+    assert bench.intake.idle
+
+
+def test_claim_when_a_file_is_still_written_then_waits_for_the_quiet(bench):
+    path = bench.drop("part.png")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    bench.see(path, "closed")
+    assert bench.after(5) == []
+    path.write_bytes(whole)
+    bench.see(path, "closed")
+    assert bench.after(0.1) == []
+    assert len(bench.after(0.3)) == 1
+
+
+def test_claim_when_the_file_grew_since_it_was_seen_then_waits_again(bench):
+    path = bench.drop("part.png")
+    bench.see(path, "closed")
+    assert bench.after(0) == []
+    with path.open("ab") as file:
+        file.write(b"more")
+    assert bench.after(0.4) == []
+    assert bench.after(9.9) == []
+    assert len(bench.after(0.2)) == 1
+
+
+def test_claim_when_a_file_vanishes_before_it_then_leaves_no_trace(bench):
+    path = bench.drop("part.png")
+    bench.see(path)
+    path.unlink()
+    assert bench.after(0) == []
+    assert bench.ledger.unfinished() == []
+    assert bench.intake.idle
+
+
+def test_claim_when_one_camera_is_behind_then_the_others_are_not(bench):
+    for number in range(20):
+        bench.see(bench.drop(f"a{number:02d}.png", camera="a"))
+    bench.see(bench.drop("b.png", camera="b"))
+    bench.clock.seconds += 1
+    first = [image.camera for image in bench.intake.claim(4)]
+    assert first.count("b") == 1
+    rest = bench.intake.claim(100)
+    assert len(first) + len(rest) == 21
+
+
+def test_claim_when_there_is_no_room_then_the_inbox_keeps_the_files(bench):
+    for number in range(5):
+        bench.see(bench.drop(f"{number}.png"))
+    assert bench.intake.claim(0) == []
+    assert len(list((bench.inbox / "cam").iterdir())) == 5
+    assert not bench.intake.idle
+
+
+def test_claim_when_two_files_have_equal_bytes_then_both_are_claimed(bench):
+    bench.see(bench.drop("one.png"))
+    bench.see(bench.drop("two.png"))
+    images = bench.after(0)
+    assert len({image.id for image in images}) == 2
+    assert len({image.sha256 for image in images}) == 1
+
+
+def test_claim_when_the_same_name_comes_again_then_it_is_a_new_picture(bench):
+    bench.see(bench.drop("part.png", level=1))
+    (first,) = bench.after(0)
+    bench.see(bench.drop("part.png", level=2))
+    (second,) = bench.after(0)
+    assert first.id != second.id
+    assert first.sha256 != second.sha256
+
+
+def test_claim_when_the_file_is_a_link_then_it_is_not_taken(bench, tmp_path):
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"secret")
+    path = bench.drop("link.png")
+    bench.see(path)
+    path.unlink()
+    path.symlink_to(secret)
+    assert bench.after(20) == []
+    assert secret.exists()
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["before the rename", "after the rename"])
+def test_recover_when_killed_between_intent_and_claim_then_the_picture_is_not_lost(tmp_path, moved):
+    with Bench(tmp_path) as bench:
+        path = bench.drop("part.png")
+        bench.see(path)
+        bench.intake._settle()
+        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        bench.ledger.intend([claim])
+        if moved:
+            bench.intake._move(claim)
+    with Bench(tmp_path) as bench:
+        to_read, to_file = bench.intake.recover(bench.ledger.unfinished())
+        assert to_file == []
+        if moved:
+            ((image, attempts),) = to_read
+            assert (image.id, attempts) == (claim.id, 0)
+            assert os.path.exists(image.path)
+        else:
+            assert to_read == []
+            assert path.exists()
+            assert bench.ledger.unfinished() == []
+
+
+def test_recover_when_killed_between_link_and_unlink_then_the_picture_is_read_once(tmp_path):
+    with Bench(tmp_path) as bench:
+        path = bench.drop("part.png")
+        bench.see(path)
+        bench.intake._settle()
+        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        bench.ledger.intend([claim])
+        os.link(path, bench.layout.root / claim.work)
+    with Bench(tmp_path) as bench:
+        to_read, _ = bench.intake.recover(bench.ledger.unfinished())
+        assert len(to_read) == 1
+        assert not path.exists()
+
+
+def test_recover_when_another_picture_has_taken_the_name_since_then_both_are_kept(tmp_path):
+    with Bench(tmp_path) as bench:
+        bench.see(bench.drop("part.png", level=1))
+        bench.intake._settle()
+        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        bench.ledger.intend([claim])
+        bench.intake._move(claim)
+        newer = bench.drop("part.png", level=2)
+    with Bench(tmp_path) as bench:
+        to_read, _ = bench.intake.recover(bench.ledger.unfinished())
+        assert len(to_read) == 1
+        assert newer.exists()
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.binary(min_size=1, max_size=60).filter(lambda raw: b"/" not in raw and b"\0" not in raw))
+def test_printable_when_given_any_name_then_is_one_line_of_valid_text(raw):
+    shown = printable(os.fsdecode(raw))
+    assert shown.isprintable()
+    shown.encode("utf-8")
+    assert shown == printable(shown)
+
+
+def test_printable_when_the_name_is_nfd_then_is_shown_as_nfc():
+    assert printable("u\u0308.png") == "\u00fc.png"

@@ -1,0 +1,181 @@
+"""The ledger: gapless numbers, a picture reported once, positions that survive reopening."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+from made import MORNING, Clock, failure, image, report
+
+from flows.ledger import Claim, Ledger, Outcome
+from flows.ledger_schema import MIGRATIONS
+from flows.positions import Intervals
+from stages.errors import ConfigError
+from stages.ports import Receipt
+
+
+def opened(root) -> Ledger:
+    return Ledger(root / "state" / "ledger.sqlite", Clock(), root=root)
+
+
+def claim(number: int) -> Claim:
+    return Claim(
+        id=image(number).id,
+        source=f"/inbox/cam/part-{number}.png",
+        work=f"data/work/{number}.png",
+        camera="cam",
+        name=f"part-{number}.png",
+        size=100,
+        mtime_ns=1,
+    )
+
+
+def claimed(ledger, *numbers):
+    ledger.intend([claim(number) for number in numbers])
+    ledger.claimed([image(number) for number in numbers])
+
+
+def outcome(number, **changes) -> Outcome:
+    return Outcome(report(number, **changes), f"data/archive/{number}.png")
+
+
+def test_commit_when_pictures_have_several_marks_then_numbers_have_no_gap(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1, 2, 3)
+        rows = ledger.commit([outcome(1, marks=2), outcome(2)], "st")
+        rows += ledger.commit([Outcome(failure(3), "data/failed/3.png")], "st")
+        assert [row["seq"] for row in rows] == [1, 2, 3, 4]
+        assert ledger.head() == 4
+        assert ledger.rows(0, 4) == [dict(row) for row in rows]
+        assert rows[3]["status"] == "failed"
+        assert rows[3]["reason"] == "the file is truncated"
+
+
+def test_commit_when_a_picture_was_reported_already_then_nothing_of_the_batch_is_kept(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1, 2)
+        ledger.commit([outcome(1)], "st")
+        with pytest.raises(RuntimeError, match="reported twice"):
+            ledger.commit([outcome(2), outcome(1)], "st")
+        assert ledger.head() == 1
+        assert [item.state for item in ledger.unfinished()] == ["reported", "claimed"]
+
+
+def test_rows_when_a_sink_subscribes_to_some_then_gets_only_those(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1, 2, 3)
+        ledger.commit([outcome(1), Outcome(failure(2), "data/failed/2"), outcome(3)], "st")
+        assert [row["seq"] for row in ledger.rows(0, 3, statuses=("read",))] == [1, 3]
+        assert ledger.rows(0, 3, cameras=("other",)) == []
+        assert [row["seq"] for row in ledger.rows(1, 3, limit=1)] == [2]
+
+
+def test_unfinished_when_reopened_then_tells_each_picture_as_it_was_left(tmp_path):
+    with opened(tmp_path) as ledger:
+        ledger.intend([claim(1), claim(2), claim(3), claim(4)])
+        ledger.claimed([image(2), image(3), image(4)])
+        ledger.attempt([image(2).id])
+        ledger.attempt([image(2).id])
+        ledger.commit([outcome(3), outcome(4)], "st")
+        ledger.archived([image(4).id])
+    with opened(tmp_path) as ledger:
+        found = {item.claim.id[-1]: item for item in ledger.unfinished()}
+        assert {key: item.state for key, item in found.items()} == {
+            "1": "intended",
+            "2": "claimed",
+            "3": "reported",
+        }
+        assert found["1"].image is None
+        assert found["2"].attempts == 2
+        assert found["2"].image.sha256 == image(2).sha256
+        assert found["2"].image.arrived_at == MORNING
+        assert found["2"].image.path == str(tmp_path / "data/work/2.png")
+        assert found["3"].target == "data/archive/3.png"
+
+
+def test_claim_when_its_name_is_no_utf8_then_comes_back_to_the_byte(tmp_path):
+    odd = b"/inbox/cam/\xff\xfe.png".decode("utf-8", "surrogateescape")
+    with opened(tmp_path) as ledger:
+        ledger.intend([Claim("id-1", odd, "data/work/1", "cam", "x", 1, 1)])
+        assert ledger.unfinished()[0].claim.source == odd
+
+
+def test_position_when_receipts_come_out_of_order_then_is_kept_as_ranges(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, *range(1, 10))
+        ledger.commit([outcome(number) for number in range(1, 10)], "st")
+        position = ledger.position("mqtt", "first")
+        ledger.plan("mqtt", 5, 7)
+        assert ledger.position("mqtt", "first").planned == (5, 7)
+        position = ledger.receive("mqtt", position, Intervals(((5, 7),)), Receipt(cursor={"a": 1}))
+        position = ledger.receive(
+            "mqtt", position, Intervals(((0, 2),)), Receipt(dead={2: "refused"})
+        )
+        position = ledger.receive("mqtt", position, Intervals(((2, 3),)), Receipt())
+    with opened(tmp_path) as ledger:
+        again = ledger.position("mqtt", "first")
+        assert again == position
+        assert again.done == Intervals(((0, 3), (5, 7)))
+        assert again.cursor == {"a": 1}
+        assert again.planned is None
+        assert again.pending(ledger.head()) == 4
+
+
+def test_position_when_a_new_sink_starts_now_then_owes_nothing_of_the_past(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1, 2)
+        ledger.commit([outcome(1), outcome(2)], "st")
+        assert ledger.position("late", "now").pending(ledger.head()) == 0
+        assert ledger.position("early", "first").pending(ledger.head()) == 2
+
+
+def test_open_when_another_process_holds_it_then_refuses(tmp_path):
+    hold = (
+        "import sys; sys.path[:0] = sys.argv[2:];"
+        "from pathlib import Path; from made import Clock; from flows.ledger import Ledger;"
+        "root = Path(sys.argv[1]);"
+        "ledger = Ledger(root / 'state' / 'ledger.sqlite', Clock(), root=root).__enter__();"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path), *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match="already watching"), opened(tmp_path):
+            pass
+        other.stdin.close()
+        other.wait(30)
+    with opened(tmp_path) as ledger:
+        assert ledger.head() == 0
+
+
+def test_open_when_written_by_a_later_version_then_refuses_and_keeps_it(tmp_path):
+    with opened(tmp_path):
+        pass
+    path = tmp_path / "state" / "ledger.sqlite"
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="later markwatch"), opened(tmp_path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_open_when_made_then_only_its_owner_may_read_it(tmp_path):
+    with opened(tmp_path):
+        pass
+    path = tmp_path / "state" / "ledger.sqlite"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_open_when_made_then_every_commit_reaches_the_disk(tmp_path):
+    with opened(tmp_path) as ledger:
+        assert ledger._db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        assert ledger._db.execute("PRAGMA synchronous").fetchone()[0] == 2

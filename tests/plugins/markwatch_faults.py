@@ -1,0 +1,121 @@
+"""A little third-party distribution: engines that crash, hang or raise, and a sink that refuses.
+
+It enters by the same entry points as any stranger's plug-in. What the scripted recogniser does is
+written into the picture: the grey level of the crop's first pixel.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from stages.errors import DeliveryError, RecogniserError
+from stages.formats import Constraint
+from stages.options import Options
+from stages.ports import Batch, Cut, Receipt, Site
+from stages.records import Character, Detection, Frame, Transcript
+
+CRASH, HANG, RAISE, BUG, SLOW = 11, 22, 33, 44, 55
+SLOW_SECONDS = 1.0
+
+
+class _Plugin:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class EverythingDetector(_Plugin):
+    """One region: the whole frame, blank or not."""
+
+    class Options(Options):
+        pass
+
+    def find(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        found = []
+        for frame in frames:
+            height, width = frame.pixels.shape[:2]
+            corners = ((0, 0), (width, 0), (width, height), (0, height))
+            found.append([Detection(corners, 1.0)])
+        return found
+
+
+class ScriptedRecogniser(_Plugin):
+    """Reads `G<level>`, where level is the first pixel's, or misbehaves where the level says so."""
+
+    model = "scripted@00000000"
+
+    class Options(Options):
+        marker: str | None = Field(
+            default=None, description="file to append a line to at each read"
+        )
+
+    def read(
+        self, crops: Sequence[np.ndarray], constraints: Sequence[Constraint | None]
+    ) -> list[Transcript]:
+        if self.options.marker:
+            with open(self.options.marker, "a") as file:
+                file.write(f"{os.getpid()} {len(crops)}\n")
+        return [self._one(int(crop.reshape(-1)[0])) for crop in crops]
+
+    def _one(self, level: int) -> Transcript:
+        if level == CRASH:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if level == HANG:
+            time.sleep(3600)
+        if level == SLOW:
+            time.sleep(SLOW_SECONDS)
+        if level == RAISE:
+            raise RecogniserError("the engine says no")
+        if level == BUG:
+            raise ZeroDivisionError("a bug in a plug-in")
+        text = f"G{level:03d}"
+        return Transcript(text, tuple(Character(char, 0.99) for char in text))
+
+
+class RefusingSink:
+    """Takes nothing while a file exists; otherwise appends each id to another file."""
+
+    cut = Cut(max_rows=10, lanes=True)
+
+    class Options(Options):
+        closed: str = Field(description="no rows are taken while this file exists")
+        out: str = Field(description="file that ids are appended to")
+
+    def __init__(self, options: Options, site: Site, name: str) -> None:
+        self.options = options
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @staticmethod
+    def folders(options: Options, site: Site) -> tuple[Path, ...]:
+        return ()
+
+    def deliver(self, batch: Batch) -> Receipt:
+        if os.path.exists(self.options.closed):
+            raise DeliveryError("closed for the test; remove the file")
+        with open(self.options.out, "a") as file:
+            for row in batch.rows:
+                file.write(f"{row['seq']} {'late' if batch.late else 'live'} {row['id']}\n")
+        return Receipt()
+
+    def announce(self, state: str) -> None:
+        pass
+
+    def probe(self) -> str:
+        return "a file"

@@ -1,0 +1,251 @@
+"""The `trocr` recogniser on small random checkpoints: same text as the stock library, and quiet."""
+
+import hashlib
+import json
+import logging
+import shutil
+import socket
+
+import numpy as np
+import pytest
+import trocr_checkpoint
+
+from stages.errors import PluginError
+from stages.recognisers.trocr import TrocrRecogniser
+
+WORDS = ("LOT 4711", "A", "00123456", "EXP 31.12.27", "x:y")
+
+
+def engine(folder, **options):
+    options = {"encoder_dtype": "float32", "device": "cpu", **options}
+    return TrocrRecogniser(TrocrRecogniser.Options(checkpoint=str(folder), **options))
+
+
+def read(folder, crops, **options):
+    with engine(folder, **options) as opened:
+        return opened.read(crops, [None] * len(crops))
+
+
+def stock(folder, crop):
+    """What transformers itself says: the text, and the probabilities of the tokens chosen."""
+    import torch
+    from transformers import TrOCRProcessor, VisionEncoderDecoderModel
+
+    processor = TrOCRProcessor.from_pretrained(folder, backend="pil")
+    model = VisionEncoderDecoderModel.from_pretrained(folder).eval()
+    pixels = processor(images=[crop], return_tensors="pt").pixel_values
+    with torch.inference_mode():
+        answer = model.generate(
+            pixels,
+            max_length=48,
+            num_beams=1,
+            do_sample=False,
+            output_logits=True,
+            return_dict_in_generate=True,
+        )
+    (text,) = processor.batch_decode(answer.sequences, skip_special_tokens=True)
+    chances = [float(logits[0].softmax(-1).max()) for logits in answer.logits]
+    return text.strip(), chances
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Any attempt to reach another machine fails the test, whoever swallows the error."""
+    attempts = []
+
+    def refuse(*arguments, **_):
+        attempts.append(arguments)
+        raise OSError("no network in this test")
+
+    for name in ("getaddrinfo", "create_connection"):
+        monkeypatch.setattr(socket, name, refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    yield
+    assert attempts == []
+
+
+@pytest.mark.parametrize("fixture", ["random_trocr", "random_bytes_trocr"])
+def test_trocr_when_read_then_the_text_is_that_of_stock_transformers(request, line, fixture):
+    folder = request.getfixturevalue(fixture)
+    crops = [line(word) for word in WORDS]
+
+    transcripts = read(folder, crops)
+
+    texts = [each.text for each in transcripts]
+    assert texts == [stock(folder, crop)[0] for crop in crops]
+    assert len(set(texts)) > 1
+
+
+def test_trocr_when_one_token_per_character_then_its_unconstrained_probability(random_trocr, line):
+    crop = line("LOT 4711")
+
+    (transcript,) = read(random_trocr, [crop])
+
+    text, chances = stock(random_trocr, crop)
+    # special tokens among the steps would shift the comparison
+    assert len(text) == len(transcript.text) > 0
+    confidences = [each.confidence for each in transcript.characters]
+    assert [value for value in confidences if not np.isclose(value, chances).any()] == []
+
+
+@pytest.mark.parametrize("fixture", ["random_trocr", "random_bytes_trocr"])
+def test_trocr_when_read_then_evidence_is_bounded_and_joins_to_the_text(request, line, fixture):
+    folder = request.getfixturevalue(fixture)
+
+    for transcript in read(folder, [line(word) for word in WORDS]):
+        assert "".join(each.char for each in transcript.characters) == transcript.text
+        for each in transcript.characters:
+            assert 0 < each.confidence <= 1
+            assert each.alternative != each.char
+            if each.alternative is not None:
+                assert 0 <= each.alternative_confidence <= 1
+                assert each.confidence + each.alternative_confidence <= 1 + 1e-6
+
+
+def test_trocr_when_the_text_is_long_then_it_is_not_cut_at_20_tokens(random_trocr, line):
+    # the checkpoint's own generation_config.json says 20
+    settings = json.loads((random_trocr / "generation_config.json").read_text())
+    assert settings["max_length"] == 20
+
+    transcripts = read(random_trocr, [line(word) for word in WORDS])
+
+    assert max(len(each.text) for each in transcripts) > 30
+
+
+def test_trocr_when_max_tokens_is_set_then_no_text_is_longer(random_trocr, line):
+    transcripts = read(random_trocr, [line(word) for word in WORDS], max_tokens=6)
+
+    assert 0 < max(len(each.text) for each in transcripts) <= 5
+
+
+def test_trocr_when_the_checkpoint_bans_repeats_then_repeats_are_read_all_the_same(
+    random_trocr, line, tmp_path
+):
+    folder = shutil.copytree(random_trocr, tmp_path / "copy")
+    settings = json.loads((folder / "generation_config.json").read_text())
+    settings |= {"no_repeat_ngram_size": 1, "num_beams": 4, "early_stopping": True}
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    crops = [line(word) for word in WORDS]
+
+    assert read(folder, crops) == read(random_trocr, crops)
+
+
+def test_trocr_when_batches_differ_then_every_crop_reads_the_same(random_trocr, line):
+    crops = [line(word) for word in WORDS]
+
+    together, alone = read(random_trocr, crops), read(random_trocr, crops, batch_size=1)
+
+    assert [each.text for each in together] == [each.text for each in alone]
+    for one, other in zip(together, alone, strict=True):
+        assert np.allclose(
+            [each.confidence for each in one.characters],
+            [each.confidence for each in other.characters],
+            atol=1e-3,
+        )
+
+
+def test_trocr_when_some_crops_are_blank_then_they_alone_are_empty(random_trocr, line):
+    blank = np.full((40, 200, 3), 200, np.uint8)
+    crop = line("LOT 4711")
+
+    transcripts = read(random_trocr, [blank, crop, blank])
+
+    assert [each.text for each in transcripts] == ["", stock(random_trocr, crop)[0], ""]
+
+
+def test_trocr_when_the_checkpoint_is_grey_then_it_reads(line, tmp_path):
+    folder = trocr_checkpoint.make(tmp_path / "grey", channels=1)
+    crop = line("LOT 4711")
+
+    colour, grey = read(folder, [crop, np.ascontiguousarray(crop[..., 0])])
+
+    assert colour.text == grey.text != ""
+
+
+def test_trocr_when_the_encoder_is_bfloat16_then_it_reads_about_the_same(random_trocr, line):
+    crops = [line(word) for word in WORDS]
+
+    exact, rough = read(random_trocr, crops), read(random_trocr, crops, encoder_dtype="bfloat16")
+
+    for one, other in zip(exact, rough, strict=True):
+        assert one.text[:1] == other.text[:1]
+        assert one.characters[0].confidence == pytest.approx(
+            other.characters[0].confidence, abs=0.05
+        )
+
+
+def test_trocr_when_opened_and_read_then_nothing_is_printed(
+    random_trocr, line, capfd, caplog, no_network
+):
+    from transformers.utils import logging as transformers_logging
+
+    level = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    capfd.readouterr()
+
+    with caplog.at_level(logging.DEBUG, logger="markwatch"):
+        read(random_trocr, [line("LOT 4711")], encoder_dtype="auto", device="auto")
+
+    assert capfd.readouterr() == ("", "")
+    assert transformers_logging.get_verbosity() == level
+    assert transformers_logging.is_progress_bar_enabled() == bars
+
+
+def test_trocr_when_opened_then_the_model_names_the_weights(random_trocr):
+    expected = hashlib.sha256((random_trocr / "model.safetensors").read_bytes()).hexdigest()[:8]
+
+    with engine(random_trocr) as opened:
+        assert opened.model == f"random-trocr@{expected}"
+
+
+def test_trocr_when_a_hub_id_is_not_here_then_the_error_says_how_to_fetch_it(
+    no_network, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+
+    with pytest.raises(PluginError, match=r"hf download nobody/no-such-model.*allow_download"):
+        engine("nobody/no-such-model").__enter__()
+
+
+def test_trocr_when_the_path_is_wrong_then_the_error_names_it(no_network, tmp_path):
+    with pytest.raises(PluginError, match="there is no folder"):
+        engine(tmp_path / "nothing" / "here").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "has no .*safetensors"),
+        (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "does not open"),
+        (lambda folder: (folder / "config.json").write_text("{"), "does not open"),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "vit"}'), "vit model"),
+        (lambda folder: (folder / "preprocessor_config.json").unlink(), "does not open"),
+    ],
+)
+def test_trocr_when_the_checkpoint_is_damaged_then_one_line_says_so(
+    random_trocr, tmp_path, no_network, damage, expected
+):
+    folder = shutil.copytree(random_trocr, tmp_path / "copy")
+    damage(folder)
+
+    with pytest.raises(PluginError, match=expected) as caught:
+        engine(folder).__enter__()
+
+    assert "\n" not in str(caught.value)
+
+
+def test_trocr_when_weights_are_missing_then_refused(random_trocr, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(random_trocr, tmp_path / "copy")
+    weights = load_file(folder / "model.safetensors")
+    del weights["decoder.model.decoder.layers.0.fc1.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+    with pytest.raises(PluginError, match="1 weights are missing"):
+        engine(folder).__enter__()
+
+
+def test_trocr_when_the_device_is_unknown_then_the_error_names_it(random_trocr):
+    with pytest.raises(PluginError, match="device: abacus"):
+        engine(random_trocr, device="abacus").__enter__()

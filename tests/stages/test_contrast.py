@@ -1,0 +1,52 @@
+"""What counts as a blank picture, and what must not."""
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 300), (480, 640), (480, 640, 3), (3000, 20)])
+@pytest.mark.parametrize("level", [0, 130, 255])
+def test_contrast_when_constant_then_zero(shape, level):
+    assert contrast(np.full(shape, level, np.uint8)) == 0
+
+
+def test_contrast_when_sensor_noise_then_blank():
+    noise = np.random.default_rng(1).normal(120, 5, (480, 640))
+
+    assert 0 < contrast(noise.astype(np.uint8)) < MIN_CONTRAST_GREY_LEVELS
+
+
+def test_contrast_when_shading_over_a_large_picture_then_blank():
+    shading = np.tile(np.linspace(60, 200, 1600), (1200, 1)).astype(np.uint8)
+
+    assert contrast(shading) < MIN_CONTRAST_GREY_LEVELS
+
+
+def test_contrast_when_hot_pixels_then_blank():
+    picture = np.full((480, 640), 90, np.uint8)
+    picture[::200, ::200] = 255
+
+    assert contrast(picture) < MIN_CONTRAST_GREY_LEVELS
+
+
+@pytest.mark.parametrize(
+    ("shape", "scale", "thickness", "difference"),
+    [((40, 200), 1.0, 2, 15), ((1500, 2000), 0.8, 2, 40), ((3000, 4000), 2.0, 3, 30)],
+)
+def test_contrast_when_faint_or_small_text_then_not_blank(shape, scale, thickness, difference):
+    picture = np.full(shape, 120, np.uint8)
+    place = (10, shape[0] // 2 + 12)
+    cv2.putText(
+        picture, "LX47", place, cv2.FONT_HERSHEY_SIMPLEX, scale, 120 - difference, thickness
+    )
+
+    assert contrast(picture) >= MIN_CONTRAST_GREY_LEVELS
+
+
+def test_contrast_when_one_dark_pixel_in_a_tiny_crop_then_not_above_255():
+    crop = np.array([[0, 255]], np.uint8)
+
+    assert 0 <= contrast(crop) <= 255

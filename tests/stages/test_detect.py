@@ -1,0 +1,176 @@
+"""Detect: filtering, the upright crop, and the way back to the original picture."""
+
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.detect import DetectOptions, cut, detect, widened
+from stages.errors import ImageError, PluginError
+from stages.records import Detection, Frame, ImageRef
+from stages.transform import Transform, scaling, translation
+
+IMAGE = ImageRef("1", "a.png", "0" * 64, 1, "press", "a.png", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def box(x1, y1, x2, y2):
+    return ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+
+
+def gradient(height=60, width=200):
+    """Every pixel says where it is: red is x, green is y."""
+    y, x = np.mgrid[:height, :width]
+    return np.dstack([x, y, np.zeros_like(x)]).astype(np.uint8)
+
+
+def frame_of(pixels, transform=None):
+    return Frame(IMAGE, 2, pixels, transform or Transform())
+
+
+class Finds:
+    """A detector that finds what it is told, per frame."""
+
+    def __init__(self, *results):
+        self.results = [list(each) for each in results]
+
+    def find(self, frames):
+        return self.results
+
+
+def test_detect_when_an_upright_box_then_the_crop_is_its_pixels():
+    frame = frame_of(gradient())
+
+    (region,) = detect(frame, "code", Finds([Detection(box(20, 10, 90, 40), 0.8)]), DetectOptions())
+
+    assert (region.field, region.page, region.score) == ("code", 2, 0.8)
+    assert np.array_equal(region.crop, frame.pixels[10:40, 20:90])
+    assert region.outline == box(20, 10, 90, 40)
+    assert region.box == (20, 10, 90, 40)
+    assert not region.crop.flags.writeable
+
+
+def test_detect_when_the_frame_was_cropped_and_scaled_then_the_outline_is_in_original_pixels():
+    transform = Transform().then(translation(-100, -50)).then(scaling(0.5, 0.5))
+
+    (region,) = detect(
+        frame_of(gradient(), transform),
+        "code",
+        Finds([Detection(box(20, 10, 90, 40), 1.0)]),
+        DetectOptions(margin=0.2),
+    )
+
+    assert np.allclose(region.outline, box(140, 70, 280, 130))
+    assert np.allclose(region.box, (140, 70, 280, 130))
+
+
+@pytest.mark.parametrize("grey", [True, False])
+@pytest.mark.parametrize("degrees", [-170, -90, -35, 8, 90, 180])
+def test_detect_when_text_is_turned_then_the_crop_is_upright(degrees, grey):
+    # arrange: a strip that differs at each corner, turned about the centre of a larger picture
+    strip = np.full((40, 120, 3), 128, np.uint8)
+    strip[:20, :30], strip[:20, -30:], strip[20:, :30] = 255, 0, 64
+    turn = np.vstack([cv2.getRotationMatrix2D((60, 20), degrees, 1), [0, 0, 1]])
+    turn = np.array([[1, 0, 90], [0, 1, 130], [0, 0, 1]]) @ turn
+    picture = cv2.warpPerspective(strip, turn, (300, 300), borderValue=(128, 128, 128))
+    if grey:
+        strip, picture = strip[..., 0], np.ascontiguousarray(picture[..., 0])
+    corners = np.array(box(-0.5, -0.5, 119.5, 39.5))
+    placed = np.hstack([corners, np.ones((4, 1))]) @ turn.T
+    outline = tuple((float(x) + 0.5, float(y) + 0.5) for x, y, _ in placed)
+
+    # act
+    (region,) = detect(frame_of(picture), "code", Finds([Detection(outline, 1)]), DetectOptions())
+
+    # assert: the same strip, apart from two interpolations at its edges
+    assert region.crop.shape == strip.shape
+    error = np.abs(region.crop.astype(float) - strip)
+    assert np.median(error) <= 1
+    assert error.mean() < 6
+
+
+def test_detect_when_lines_are_low_unsure_or_too_many_then_they_are_dropped_in_order():
+    found = [
+        Detection(box(0, 0, 50, 3), 1.0),
+        Detection(box(0, 10, 50, 20), 0.3),
+        Detection(box(0, 20, 50, 30), 0.7),
+        Detection(box(0, 30, 50, 40), 0.6),
+        Detection(box(0, 40, 50, 50), 0.9),
+    ]
+
+    regions = detect(
+        frame_of(gradient()),
+        "code",
+        Finds(found),
+        DetectOptions(min_height_px=5, min_score=0.5, max_regions=2),
+    )
+
+    assert [region.score for region in regions] == [0.7, 0.9]
+
+
+def test_detect_when_nothing_is_found_then_no_regions():
+    assert detect(frame_of(gradient()), "code", Finds([]), DetectOptions()) == ()
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        (),
+        ([], []),
+        ([Detection(box(0, 0, float("nan"), 9), 1.0)],),
+        ([Detection(box(0, 0, 9, 9)[:3], 1.0)],),
+    ],
+)
+def test_detect_when_the_detector_breaks_its_contract_then_plugin_error(results):
+    with pytest.raises(PluginError, match="Finds"):
+        detect(frame_of(gradient()), "code", Finds(*results), DetectOptions())
+
+
+def test_widened_when_there_is_room_then_every_side_moves_by_the_margin():
+    assert np.allclose(widened(box(50, 20, 90, 40), 0.25, (60, 200)), box(45, 15, 95, 45))
+
+
+def test_widened_when_the_frame_ends_then_that_side_stops_there():
+    assert np.allclose(widened(box(2, 20, 199, 55), 0.2, (60, 200)), box(0, 13, 200, 60))
+
+
+def test_widened_when_the_box_is_the_frame_then_nothing_changes():
+    assert np.allclose(widened(box(0, 0, 200, 60), 0.5, (60, 200)), box(0, 0, 200, 60))
+
+
+corner = st.tuples(st.floats(-20, 220), st.floats(-20, 80))
+
+
+@given(outline=st.tuples(corner, corner, corner, corner), margin=st.floats(0, 2))
+def test_cut_when_any_four_corners_then_a_picture_or_a_known_error(outline, margin):
+    pixels = gradient()
+    corners = widened(outline, margin, pixels.shape)
+
+    try:
+        crop = cut(pixels, corners)
+    except ImageError:
+        return
+    assert crop.dtype == np.uint8
+    assert crop.ndim == 3
+    assert min(crop.shape) >= 1
+
+
+@given(
+    x=st.integers(0, 190), y=st.integers(0, 50), width=st.integers(1, 10), height=st.integers(1, 10)
+)
+def test_cut_when_whole_pixels_then_exactly_those(x, y, width, height):
+    pixels = gradient()
+
+    crop = cut(pixels, np.array(box(x, y, x + width, y + height), dtype=float))
+
+    assert np.array_equal(crop, pixels[y : y + height, x : x + width])
+
+
+def test_cut_when_a_part_of_the_frame_then_the_crop_does_not_keep_the_frame_alive():
+    pixels = gradient()
+
+    crop = cut(pixels, np.array(box(5, 5, 30, 20), dtype=float))
+
+    assert crop.base is None
