@@ -29,16 +29,16 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Resolve anew within the bounds of pyproject.toml, and write down what came out.
-lock:
-	rm -rf .venv
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --upgrade setuptools wheel
-	$(BIN)/pip install --no-build-isolation --editable '.[test]' torch==$(TORCH)
-	$(BIN)/pip freeze --exclude-editable --all | sed -e 's/+cpu$$//' -e '/^pip==/d' > requirements.lock
-	@touch $(READY)
-
+# Resolve anew within the bounds of pyproject.toml, and write down what came out. TORCH is named
+# because a build for CPUs is only taken when its version is asked for.
 TORCH ?= 2.13.0
+lock:
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --upgrade setuptools torch==$(TORCH)
+	.venv-lock/bin/pip install --upgrade-strategy eager '.[test]'
+	.venv-lock/bin/pip freeze --all --exclude pip --exclude markwatch | sed 's/+cpu$$//' > requirements.lock
+	rm -rf .venv-lock build
 
 clean:
 	rm -rf .venv demo build dist *.egg-info

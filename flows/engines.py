@@ -34,7 +34,7 @@ class Engines:
         """
         plugin = plugins.load(engine.kind, engine.name)
         key: tuple[Any, ...] = engine.key
-        if getattr(plugin, "per_thread", False):
+        if plugin.per_thread:
             key = (*key, threading.get_ident())
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())

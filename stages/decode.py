@@ -72,7 +72,7 @@ _UPRIGHT = {
 class DecodeOptions(Options):
     """What a file may cost before it is refused."""
 
-    # Pillow refuses twice its own MAX_IMAGE_PIXELS, which is left alone: it is process-wide.
+    # 178: Pillow itself refuses twice its MAX_IMAGE_PIXELS, a process-wide limit left alone.
     max_megapixels: float = Field(
         100,
         gt=0,
@@ -110,7 +110,7 @@ def decode(image: ImageRef, options: DecodeOptions) -> tuple[Frame, ...]:
         except _PILLOW_ERRORS as error:
             detail = " ".join(str(error).split()) or type(error).__name__
             raise ImageError(
-                f"damaged or unusual {_kind(data)}: {detail}; "
+                f"damaged or unusual {_kind(data) or 'picture'}: {detail}; "
                 "if no viewer shows it whole, let the camera send it again"
             ) from error
 
@@ -253,7 +253,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         if low >= 0 and high <= 1:
             low, high = 0.0, 1.0
-        values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low).astype(np.float64)
         return np.round((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
     if (low := int(values.min())) < 0:
         values = values.astype(np.int64) - low

@@ -41,6 +41,9 @@ class Plugin(Protocol):
 class Detector(Plugin, Protocol):
     """Finds lines of text. An engine: one session, never used by two threads at once."""
 
+    per_thread: ClassVar[bool]
+    """Whether each thread gets an engine of its own; if not, threads take turns with one."""
+
     def find(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         """Return one list per frame, in reading order; empty where there is no text.
 
@@ -54,6 +57,9 @@ class Detector(Plugin, Protocol):
 
 class Recogniser(Plugin, Protocol):
     """Reads upright crops of one line. An engine: one session, one thread at a time."""
+
+    per_thread: ClassVar[bool]
+    """Whether each thread gets an engine of its own; if not, threads take turns with one."""
 
     model: str
     """`name@hash` of the weights, known after `__enter__`."""

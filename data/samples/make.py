@@ -84,10 +84,10 @@ def plate(
     part = steel(rng, shape, tone)
     if rusty:
         rust(rng, part, rusty)
+    scratch(rng, part, scratches)
     cut(part, shape[1] * size[0], shape[0] * size[1])
     for side in (-1, 1):
         bore(part, side * shape[1] * (size[0] / 2 - 0.05), 0, shape[0] * 0.045)
-    scratch(rng, part, scratches)
     peened = dotted(rng, text, pitch, pin * pitch, jitter=0.05, lost=lost, cone=True)
     relief(part, peened, -depth, soft=0.5, soil=0.6)
     return part
@@ -266,7 +266,7 @@ SAMPLES: tuple[Sample, ...] = (
            {"pitch": 9, "pin": 0.75, "tone": 0.45, "depth": 4, "size": (0.7, 0.42)},
            Shot(angle=-7, glare=(0.22, -0.12, 0.16, 1.1), blur=0.9)),
     Sample("press-3-03.bmp", "RA118350", (480, 320), plate,
-           {"pitch": 5.5, "tone": 0.34, "lost": 2, "size": (0.76, 0.5)},
+           {"pitch": 5.5, "tone": 0.34, "pin": 0.8, "size": (0.76, 0.5)},
            Shot(grey=True, lamp=(0.8, -0.5, 0.5))),
     Sample("press-3-04.jpg", "RA118351", (1600, 1200), plate,
            {"pitch": 12, "pin": 0.8, "rusty": 0.22, "scratches": 25, "depth": 7, "size": (0.72,

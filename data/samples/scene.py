@@ -145,8 +145,9 @@ def bore(part: Surface, x: float, y: float, radius: float) -> None:
     rows, cols = part.height.shape
     grid_y, grid_x = np.mgrid[:rows, :cols]
     away = np.hypot(grid_x - cols / 2 - x, grid_y - rows / 2 - y) - radius
-    part.height = part.height + np.clip(away, -1, 5) * 0.8
-    part.albedo = part.albedo * np.clip(away + 1, 0.08, 1)[..., None]
+    part.height = part.height * np.clip(away, 0, 1) + np.clip(away, -1, 5) * 0.8
+    dark = np.clip(away + 1, 0, 1)[..., None]
+    part.albedo = part.albedo * dark + 0.02 * (1 - dark)
     part.gloss = part.gloss * np.clip(away, 0, 1)
 
 

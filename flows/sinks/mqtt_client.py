@@ -95,7 +95,6 @@ def make_client(
     )
     client.connect_timeout = endpoint.connect_timeout_seconds
     client.max_inflight_messages = endpoint.max_inflight
-    pace(client, endpoint, random.uniform(0.5, 1.5))
     if will is not None:
         client.will_set(will.topic, will.payload, 1, True, properties(will, protocol, is_will=True))
     if endpoint.username is not None:
@@ -107,9 +106,14 @@ def make_client(
     return client
 
 
-def pace(client: Client, endpoint: Endpoint, first_seconds: float) -> None:
-    """Set the pauses between attempts to connect, doubling from `first_seconds`, with jitter."""
+def first_pause(longest_seconds: float) -> float:
+    """Seconds before the first attempt to reconnect, different for each station."""
     # Stations that lost the same broker must not all come back in the same second.
+    return min(random.uniform(0.5, 1.5), longest_seconds)
+
+
+def pace(client: Client, endpoint: Endpoint, first_seconds: float) -> None:
+    """Set the pauses between attempts to connect: doubling from the first, with jitter."""
     longest = max(first_seconds, endpoint.reconnect_max_seconds * random.uniform(0.5, 1.0))
     client.reconnect_delay_set(first_seconds, longest)  # type: ignore[arg-type]
 
@@ -160,17 +164,18 @@ def unreachable(endpoint: Endpoint, error: BaseException | None) -> str:
                 " and the client certificate if it wants one"
             )
         case ConnectionError():
-            return closed(endpoint)
+            return no_answer(endpoint, "hangs up before it answers")
         case _:
             words = str(error)
     return f"cannot reach {endpoint}: {words}"
 
 
-def closed(endpoint: Endpoint) -> str:
-    """What it means when a broker hangs up before it answers."""
+def no_answer(endpoint: Endpoint, words: str) -> str:
+    """What it means when something listens but does not answer as a broker."""
+    other = "without" if endpoint.tls else "with"
     return (
-        f"{endpoint} hangs up before it answers: check that it is an MQTT port,"
-        f" {'without' if endpoint.tls else 'with'} TLS or not, and the broker's log"
+        f"{endpoint} {words}: check that it is an MQTT port, whether it is one {other} TLS,"
+        " and the broker's log"
     )
 
 
@@ -190,5 +195,5 @@ def unanswered(endpoint: Endpoint) -> str:
 def lost(endpoint: Endpoint, code: int, name: str) -> str:
     """Why a connection ended."""
     if code == TAKEN_OVER:
-        name = "another client came with the same client id: give each station and sink its own"
+        name = "another client connected with the same client id"
     return f"the connection to {endpoint} was lost: {name}"

@@ -23,12 +23,12 @@ from flows.sinks.mqtt_client import Endpoint, Message
 from stages.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+    from paho.mqtt.client import Client
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
 _CLOSE_SECONDS = 2.0
-_TAKEN_OVER_PAUSE_SECONDS = 30.0
+_STEADY_SECONDS = 10.0
 
 
 class Link:
@@ -56,6 +56,8 @@ class Link:
         self._acks: dict[int, int] = {}
         self._window = endpoint.max_inflight
         self._largest = sys.maxsize
+        self._pause = mqtt.first_pause(endpoint.reconnect_max_seconds)
+        self._up_since = 0.0
         self._why = mqtt.silent(endpoint)
         self._told_away = self._is_cut = False
         self._log = structlog.get_logger("markwatch.sinks.mqtt").bind(broker=str(endpoint))
@@ -105,6 +107,8 @@ class Link:
             )
             if self._stage == "up":
                 return self._epoch
+            if self._stage == "open":
+                self._why = mqtt.no_answer(self._endpoint, "takes the connection but is silent")
             if not self._settled:
                 # A broker that knows only 3.1.1 may leave a CONNECT of MQTT 5 without an answer;
                 # and where 3.1.1 is not answered either, nothing is known about MQTT 5.
@@ -168,6 +172,8 @@ class Link:
             return room
         self._why, self._is_cut = mqtt.unanswered(self._endpoint), True
         self._cut()
+        with self._changed:
+            self._changed.wait_for(lambda: self._stage != "up", _CLOSE_SECONDS)
         return None
 
     @property
@@ -194,6 +200,7 @@ class Link:
     def _start(self, protocol: int) -> None:
         """Begin with a new client; `_changed` is held."""
         client = mqtt.make_client(self._endpoint, self._client_id, protocol, self._will)
+        mqtt.pace(client, self._endpoint, self._pause)
         client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -231,12 +238,7 @@ class Link:
                 self._stage = "open"
 
     def _on_connect(
-        self,
-        client: Client,
-        userdata: Any,
-        flags: ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties,
+        self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties
     ) -> None:
         with self._changed:
             if client is not self._client:
@@ -263,6 +265,7 @@ class Link:
         with self._changed:
             self._stage = "up"
             self._epoch += 1
+            self._up_since = time.monotonic()
             self._told_away = self._is_cut = False
             self._changed.notify_all()
         self._log.info("connected", protocol=mqtt.PROTOCOLS[self._protocol])
@@ -273,12 +276,7 @@ class Link:
             self._fail(mqtt.unreachable(self._endpoint, sys.exception()))
 
     def _on_disconnect(
-        self,
-        client: Client,
-        userdata: Any,
-        flags: DisconnectFlags,
-        reason: ReasonCode,
-        properties: Properties,
+        self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties
     ) -> None:
         with self._changed:
             if client is not self._client:
@@ -292,21 +290,23 @@ class Link:
                     self._switch(mqtt.MQTT_311)
                     return
         if stage == "open":
-            self._fail(mqtt.closed(self._endpoint))
+            self._fail(mqtt.no_answer(self._endpoint, "hangs up before it answers"))
         elif stage == "up":
+            is_short = time.monotonic() - self._up_since < _STEADY_SECONDS
             if not self._is_cut:
                 self._why = mqtt.lost(self._endpoint, reason.value, reason.getName())
-            is_taken = reason.value == mqtt.TAKEN_OVER
-            mqtt.pace(client, self._endpoint, _TAKEN_OVER_PAUSE_SECONDS if is_taken else 1.0)
+                if is_short:
+                    self._why += (
+                        f"; if this repeats, look for another client called {self._client_id}"
+                    )
+            # paho begins anew after each connection: two clients with one id would be a storm.
+            longest = self._endpoint.reconnect_max_seconds
+            self._pause = min(2 * self._pause, longest) if is_short else mqtt.first_pause(longest)
+            mqtt.pace(client, self._endpoint, self._pause)
             self._log.warning("connection lost", error=self._why)
 
     def _on_publish(
-        self,
-        client: Client,
-        userdata: Any,
-        mid: int,
-        reason: ReasonCode,
-        properties: Properties,
+        self, client: Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties
     ) -> None:
         with self._changed:
             if client is self._client:

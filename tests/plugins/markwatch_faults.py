@@ -26,6 +26,8 @@ SLOW_SECONDS = 1.0
 
 
 class _Plugin:
+    per_thread = False
+
     def __init__(self, options: Options) -> None:
         self.options = options
 

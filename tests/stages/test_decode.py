@@ -6,6 +6,7 @@ import io
 import os
 import threading
 import warnings
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -177,10 +178,11 @@ def test_decode_when_16_bits_are_big_endian_then_they_are_read_as_such(tmp_path)
         (grey_ramp(), grey_ramp() * 255),
         (grey_ramp() * 1e6 - 3e5, grey_ramp() * 255),
         (np.where(grey_ramp() < 0.5, np.nan, 1.0), np.where(grey_ramp() < 0.5, 0, 255)),
+        (np.full((2, 3), 0x7FA00000, np.uint32).view(np.float32), np.zeros((2, 3))),
         (np.full((2, 3), np.inf), np.full((2, 3), 255)),
         (np.full((2, 3), 7.0), np.zeros((2, 3))),
     ],
-    ids=["unit range", "any range", "gaps", "nothing finite", "flat"],
+    ids=["unit range", "any range", "gaps", "signalling", "nothing finite", "flat"],
 )
 def test_decode_when_grey_is_float_then_its_range_fills_8_bits(tmp_path, values, expected):
     [frame] = read(save(tmp_path / "x.tif", Image.fromarray(values.astype(np.float32)), "TIFF"))
@@ -275,7 +277,7 @@ def test_decode_when_pillow_warns_in_many_threads_then_nothing_leaks(poison, tmp
     # 92 megapixels: Pillow warns of a bomb, which pytest here would turn into an error.
     large = tmp_path / "large.png"
     side = 9_600
-    data = poison.zlib.compress(bytes(side * (side // 8 + 1)), 1)
+    data = zlib.compress(bytes(side * (side // 8 + 1)), 1)
     large.write_bytes(poison.png_header_says(side, data))
     # A tag that points behind the end of the file: "Tag data larger than file".
     warned = save(tmp_path / "odd.tif", Image.new("L", (6, 4)), "TIFF", dpi=(300, 300))

@@ -91,6 +91,18 @@ def test_detect_when_text_is_turned_then_the_crop_is_upright(degrees, grey):
     assert error.mean() < 6
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_detect_when_text_is_turned_by_quarters_then_not_half_a_pixel_is_lost(quarters):
+    frame = frame_of(np.random.default_rng(7).integers(0, 256, (60, 200, 3)).astype(np.uint8))
+    corners = box(20, 10, 90, 40)
+    outline = corners[quarters:] + corners[:quarters]
+
+    (region,) = detect(frame, "code", Finds([Detection(outline, 1.0)]), DetectOptions())
+
+    expected = np.rot90(frame.pixels[10:40, 20:90], quarters)
+    assert np.abs(region.crop.astype(int) - expected).max() <= 1
+
+
 def test_detect_when_lines_are_low_unsure_or_too_many_then_they_are_dropped_in_order():
     found = [
         Detection(box(0, 0, 50, 3), 1.0),

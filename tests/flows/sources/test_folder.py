@@ -80,11 +80,11 @@ class Log:
         self._new.put(line)
         raise structlog.DropEvent
 
-    def until(self, event: str) -> dict:
-        """Wait for the next line that begins like this."""
+    def until(self, *events: str) -> dict:
+        """Wait for the next line that begins like one of these."""
         while True:
             line = self._new.get(timeout=PATIENCE)
-            if line["event"].startswith(event):
+            if line["event"].startswith(events):
                 return line
 
     def all(self, event: str, key: str) -> list[str]:
@@ -442,8 +442,9 @@ def test_arrivals_when_the_inbox_is_missing_at_the_start_then_it_is_waited_for(
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
         listener.hint(path, "seen")
-        log.until("readable again")
-        assert log.until("watching")["mode"] == mode
+        both = ("readable again", "watching")
+        assert {log.until(*both)["event"] for _ in both} == set(both)
+    assert log.all("watching", "mode") == [mode]
     assert len(log.all("cannot read", "path")) == 1
 
 

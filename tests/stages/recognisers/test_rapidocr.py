@@ -71,8 +71,21 @@ def test_line_tensor_when_narrow_then_padded_with_zeros():
     assert np.all(tensor[..., 20:] == 0)
 
 
-def test_fold_when_full_width_then_plain_and_when_an_accent_then_itself():
-    assert [fold(char) for char in "：（－Ａ９　´"] == [":", "(", "-", "A", "9", " ", "´"]
+@pytest.mark.parametrize(
+    ("char", "plain"),
+    [
+        ("\N{FULLWIDTH COLON}", ":"),
+        ("\N{FULLWIDTH LEFT PARENTHESIS}", "("),
+        ("\N{FULLWIDTH HYPHEN-MINUS}", "-"),
+        ("\N{FULLWIDTH LATIN CAPITAL LETTER A}", "A"),
+        ("\N{FULLWIDTH DIGIT NINE}", "9"),
+        ("\N{IDEOGRAPHIC SPACE}", " "),
+        ("\N{ROMAN NUMERAL TWO}", "II"),
+        ("\N{ACUTE ACCENT}", "\N{ACUTE ACCENT}"),
+    ],
+)
+def test_fold_when_a_compatibility_character_then_plain_unless_a_space_comes_in(char, plain):
+    assert fold(char) == plain
 
 
 def test_rapidocr_when_entered_then_the_model_names_the_file(engine):
