@@ -110,6 +110,7 @@ class DaskCluster:
         self._open: dict[Any, Future[Any]] = {}
 
     def __enter__(self) -> Self:
+        _quiet()
         from distributed import Client
 
         try:
@@ -174,6 +175,7 @@ class SupervisedWorker(DaskCluster):
     """A `LocalCluster` of one process on loopback, watched by Dask's nanny."""
 
     def __enter__(self) -> Self:
+        _quiet()
         import dask
         from distributed import Client, LocalCluster
 
@@ -210,6 +212,16 @@ class SupervisedWorker(DaskCluster):
         for dask_future, result in lost.items():
             dask_future.cancel()
             result.set_exception(WorkerLostError("restarted after a deadline"))
+
+
+def _quiet() -> None:
+    """Keep distributed from setting up loggers of its own, which it does when it is imported.
+
+    What matters to a person (a worker that died, a deadline) is logged here, as one line.
+    """
+    import dask
+
+    dask.config.set({"logging.distributed": "critical"})
 
 
 def _memory_mb() -> int:

@@ -220,7 +220,9 @@ def _show(
 
 
 def _table(rows: Sequence[vocabulary.Row], expected: dict[tuple[str, str], str | None]) -> Table:
-    table = Table("seq", "camera", "image", "code", "expected", "status", "conf.", "ms", box=None)
+    table = Table(box=None)
+    for head in ("seq", "camera", "image", "code", "expected", "status", "conf.", "ms"):
+        table.add_column(head, no_wrap=True)
     for row in sorted(rows, key=lambda row: row["seq"]):
         code = expected.get((row["camera"], row["image"]))
         right = row["code"] == code
@@ -269,8 +271,7 @@ def _conclude(
     for name, found in ids.items():
         console.print(f"{name:<10} {len(found)} readings", highlight=False)
     console.print(
-        f"codes      {right} of {len(samples) - 1} right, {wrong} wrong, the others told as unsure,"
-        " mismatch or unread",
+        f"codes      {right} of {len(samples) - 1} right, {wrong} wrong, the others not given out",
         highlight=False,
     )
     console.print(

@@ -38,8 +38,6 @@ class RecipeBook:
 
     def recipe(self, camera: str) -> Recipe:
         """The recipe in force for a camera."""
-        if self._tick() - self._looked >= LOOK_SECONDS:
-            self._look()
         return self._named.get(camera, self._named[recipes.DEFAULT])
 
     def engines(self) -> tuple[Engine, ...]:
@@ -47,7 +45,10 @@ class RecipeBook:
         every = [engine for recipe in self._named.values() for engine in recipe.engines]
         return tuple({engine.key: engine for engine in every}.values())
 
-    def _look(self) -> None:
+    def refresh(self) -> None:
+        """Take in what changed on disk, if it was not looked at within the last second."""
+        if self._tick() - self._looked < LOOK_SECONDS:
+            return
         self._looked = self._tick()
         stamp = self._stamps()
         if stamp == self._stamp:

@@ -138,7 +138,10 @@ class Watch:
             listeners.stop(self._settings.delivery.stop_seconds)
 
     def _idle(self) -> bool:
-        return self._intake.idle and not (self._waiting or self._alone or self._flights)
+        return self._intake.idle and not self._in_work()
+
+    def _in_work(self) -> bool:
+        return bool(self._waiting or self._alone or self._flights)
 
     def _pause(self) -> None:
         due = self._intake.next_due() if self._room() else None
@@ -153,6 +156,7 @@ class Watch:
 
     def _step(self) -> bool:
         """One turn of the loop: claim, dispatch, collect, file. Returns whether it did anything."""
+        self._book.refresh()
         claimed = self._intake.claim(self._room())
         self._waiting.extend(Waiting(image, 0) for image in claimed)
         dispatched = self._dispatch()
@@ -317,14 +321,16 @@ class Watch:
             self._cluster.restart()
 
     def _finish(self) -> bool:
-        """Let what is in flight land, flush the sinks, and tell them that the station stops."""
+        """Read what was claimed, flush the sinks, and tell them that the station stops."""
         end = self._clocks.tick() + self._settings.delivery.stop_seconds
         for delivery in self._deliveries:
             delivery.announce_draining()
-        while self._flights and self._clocks.tick() < end:
-            self._collect()
-            self._wake.wait(TICK_SECONDS)
-            self._wake.clear()
+        while self._in_work() and self._clocks.tick() < end:
+            self._dispatch()
+            self._check_deadlines()
+            if not self._collect():
+                self._wake.wait(TICK_SECONDS)
+                self._wake.clear()
         if self._unfiled:
             self._file()
         for delivery in self._deliveries:

@@ -74,6 +74,11 @@ class CsvSink:
         header = _line(_quoted(name) for name in vocabulary.NAMES)
         self._header = (_BOM if options.bom else b"") + header
 
+    @staticmethod
+    def folders(options: CsvOptions, site: Site) -> tuple[Path, ...]:
+        """The folder of the files."""
+        return (Path(site.root, options.path),)
+
     def __enter__(self) -> Self:
         self._prepare()
         self._left = None

@@ -113,6 +113,11 @@ class MqttSink:
         self._embedded_port: int | None = None
         self._log = structlog.get_logger("markwatch.sinks.mqtt")
 
+    @staticmethod
+    def folders(options: MqttOptions, site: Site) -> tuple[Path, ...]:
+        """None: it speaks to a broker."""
+        return ()
+
     def __enter__(self) -> Self:
         """Begin to connect, and start the embedded broker where no host is named.
 

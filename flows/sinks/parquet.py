@@ -60,6 +60,11 @@ class ParquetSink:
         self._staging = self._path / "staging" / f"{self._station}.{for_file(name)}"
         self._log = structlog.get_logger("markwatch.sinks.parquet")
 
+    @staticmethod
+    def folders(options: ParquetOptions, site: Site) -> tuple[Path, ...]:
+        """The folder of the files."""
+        return (Path(site.root, options.path),)
+
     def __enter__(self) -> Self:
         self._prepare()
         try:

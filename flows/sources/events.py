@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Literal
 
 from flows.sources.scan import Names
@@ -153,6 +154,8 @@ def _observer() -> BaseObserver:
     from watchdog.observers.inotify import InotifyObserver
     from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
+    # Folders made one in another are watched twice by watchdog, which warns of it and goes on.
+    warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
     # A file that leaves the inbox (each claim) holds up all later events for as long as watchdog
     # waits for the other half of a rename. The kernel writes both halves at once.
     InotifyMoveEventGrouper.delay = PAIRING_SECONDS

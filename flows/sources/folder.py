@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal, Self
 
@@ -22,7 +23,7 @@ from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
 from flows.sources.scan import Names, Scan, printable
 from stages.options import Options
-from stages.ports import Site
+from stages.ports import ScanEnd, Site
 from stages.records import Arrival, Hint
 
 STOP_SECONDS = 0.1
@@ -84,6 +85,11 @@ class FolderSource:
         self._log = structlog.get_logger("markwatch.sources.folder")
         self._over = threading.Event()
 
+    @staticmethod
+    def folders(options: FolderOptions, site: Site) -> tuple[Path, ...]:
+        """The inbox."""
+        return (Path(site.root, options.inbox),)
+
     def __enter__(self) -> Self:
         options = self._options
         # Resolved, because inotify does not follow links and a share is often reached by one.
@@ -109,17 +115,20 @@ class FolderSource:
         self._over.set()
         self._events.stop()
 
-    def arrivals(self, stop: threading.Event) -> Iterator[Arrival]:
+    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd]:
         """Yield what is seen until `stop` is set; blocks in the thread of its one caller.
 
         An inbox that is missing or away is waited for. Every file that stays is yielded again by
-        each full scan.
+        each full scan, whose end is told by a `ScanEnd`.
         """
         try:
             while not self._stopped(stop):
                 for arrival in self._turn():
                     if self._stopped(stop):
                         return
+                    if isinstance(arrival, ScanEnd):
+                        yield arrival
+                        continue
                     if arrival.hint == "gone":
                         self._heard.pop(arrival.path, None)
                     yield arrival
@@ -137,7 +146,7 @@ class FolderSource:
         self._events.waiting.wait(min(STOP_SECONDS, max(0.0, due)))
         self._events.waiting.clear()
 
-    def _turn(self) -> Iterator[Arrival]:
+    def _turn(self) -> Iterator[Arrival | ScanEnd]:
         """Supervise and scan, as far as either is due."""
         now = time.monotonic()
         if now >= self._supervise_at:
@@ -149,6 +158,8 @@ class FolderSource:
             # Events owe nothing of what was there before them, or when some were lost.
             owed = self._mode == "events" and self._walk_at > 0 and not asked
             yield from self._scan.walk(full=True, heard=self._heard if owed else None)
+            if self._watched is not None:
+                yield ScanEnd(len(self._scan))
             self._forget_unseen()
             now = time.monotonic()
             self._walk_at = now + self._options.rescan_seconds

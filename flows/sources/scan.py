@@ -184,6 +184,10 @@ class Scan:
         # The name may be in use again since an event told that it was gone.
         return self._arrival(path, found, "changed" if hint == "gone" else hint)
 
+    def __len__(self) -> int:
+        """How many files were there when last looked for."""
+        return len(self._sights)
+
     def knows(self, path: str) -> bool:
         """Whether the file was there when last looked for."""
         return path in self._sights

@@ -56,7 +56,7 @@ def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any
     plant.configure(
         f"sinks: {{mqtt: {{host: 127.0.0.1, port: {any_broker}}}, parquet: {{}}, csv: {{}}}}"
     )
-    with Subscriber(any_broker) as subscriber:
+    with Subscriber(any_broker, protocol=4) as subscriber:
         plant.start()
         plant.wait_for("watching")
         for number, row in enumerate(expected):

@@ -9,10 +9,19 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from brokers import DEADLINE_SECONDS, Mute, Scissors, Subscriber, free_port, make_row
+from brokers import (
+    DEADLINE_SECONDS,
+    Mute,
+    Scissors,
+    Subscriber,
+    find_mosquitto,
+    free_port,
+    make_row,
+)
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
@@ -34,7 +43,7 @@ def batch(*rows, late=False, cursor=None) -> Batch:
     return Batch(rows, rows[0]["seq"] - 1, rows[-1]["seq"], late=late, cursor=cursor)
 
 
-def deliver_until_taken(sink: MqttSink, *rows) -> set[int]:
+def deliver_until_taken(sink: MqttSink, *rows) -> None:
     """Offer rows as the delivery loop does, until each is acknowledged."""
     owed = {row["seq"]: row for row in rows}
     deadline = time.monotonic() + DEADLINE_SECONDS
@@ -46,7 +55,6 @@ def deliver_until_taken(sink: MqttSink, *rows) -> set[int]:
             continue
         for seq in receipt.delivered:
             owed.pop(seq)
-    return set()
 
 
 def states(messages) -> list[str]:
@@ -130,7 +138,7 @@ def test_status_when_the_station_changes_state_then_it_is_retained(any_broker, p
     assert json.loads(kept.payload) == {
         "state": "stopped",
         "station": "plant-1",
-        "version": "0.1.0",
+        "version": version("markwatch"),
     }
 
 
@@ -321,6 +329,7 @@ def test_connect_when_the_broker_says_why_it_hangs_up_then_the_error_says_it_too
 
 
 def test_connect_when_the_password_is_wrong_then_the_error_names_the_options(mosquitto, tmp_path):
+    find_mosquitto()
     (tmp_path / "users").write_text("")
     subprocess.run(["mosquitto_passwd", "-b", tmp_path / "users", "line-1", "secret"], check=True)
     (tmp_path / "password").write_text("secret\n")

@@ -18,7 +18,7 @@ import structlog
 from pydantic import ValidationError
 
 from flows.sources.folder import FolderSource
-from stages.ports import Site
+from stages.ports import ScanEnd, Site
 from stages.records import Arrival
 
 PATIENCE = 20.0
@@ -39,8 +39,9 @@ class Listener:
 
     def _listen(self) -> None:
         try:
-            for arrival in self.source.arrivals(self.stop):
-                self.said.put(arrival)
+            for seen in self.source.arrivals(self.stop):
+                if isinstance(seen, Arrival):
+                    self.said.put(seen)
         except BaseException as error:
             self.said.put(error)
 
@@ -561,6 +562,22 @@ def test_arrivals_when_a_subfolder_cannot_be_read_then_the_others_are_and_it_is_
     finally:
         closed.chmod(0o700)
     assert log.all("cannot read", "path") == [str(closed)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_arrivals_when_a_scan_is_done_then_its_end_follows_all_its_files(
+    tmp_path: Path, inbox: Path, mode: str
+) -> None:
+    paths = {str(inbox / f"{number}.png") for number in range(50)}
+    for path in paths:
+        Path(path).write_bytes(b"x")
+    options = FolderSource.Options(mode=mode, rescan_seconds=0.05, poll_seconds=HOUR)
+    with FolderSource(options, Site("s", str(tmp_path))) as source:
+        arrivals = source.arrivals(threading.Event())
+        for _ in range(2):
+            scan = list(itertools.takewhile(lambda seen: seen != ScanEnd(50), arrivals))
+            assert {one.path for one in scan} == paths
+            assert len(scan) == 50
 
 
 @pytest.mark.parametrize("mode", MODES)
