@@ -10,7 +10,7 @@ from rich.text import Text
 
 from flows import folders, recipes, settings, telemetry
 from flows.engines import ENGINES
-from flows.settings import Layout, Settings, SinkChoice
+from flows.settings import Layout, LogOptions, Settings, SinkChoice
 from flows.sources.filesystem import filesystem_of
 from stages.errors import MarkwatchError
 from stages.ports import Site
@@ -29,7 +29,7 @@ def check(root: Path) -> int:
             words, style, right = str(error), "red", False
         mark = "ok  " if style == "green" else "FAIL"
         for number, part in enumerate(words.splitlines() or [""]):
-            head = Text(mark, style=style) if number == 0 else Text("    ")
+            head = Text(mark, style=style) if number == 0 else Text(" " * len(mark))
             console.print(
                 head.append(f" {what if number == 0 else '':<22} ", style="default").append(
                     part, style="default"
@@ -38,15 +38,23 @@ def check(root: Path) -> int:
             )
 
     layout = Layout(root)
-    site = settings.load(root)
-    telemetry.configure(site.log)
-    line("configuration", lambda: f"station {site.station}, {layout.label(layout.conf)}/")
-    line("folders", lambda: _folders(layout, site))
+    site: Settings | None = None
+
+    def configuration() -> str:
+        nonlocal site
+        site = settings.load(root)
+        return f"station {site.station}, {layout.label(layout.conf)}/"
+
+    telemetry.configure(LogOptions(level="error"))
+    line("configuration", configuration)
+    recogniser = site.recogniser if site else Settings().recogniser
+    if site is not None:
+        line("folders", lambda: _folders(layout, site))
     engines: dict[tuple[str, str, str], recipes.Engine] = {}
     for name in sorted({recipes.DEFAULT, *recipes.names(layout)}):
 
         def load(name: str = name) -> str:
-            recipe = recipes.load(layout, name, site.recogniser)
+            recipe = recipes.load(layout, name, recogniser)
             engines.update((engine.key, engine) for engine in recipe.engines)
             return recipe.version
 
@@ -54,9 +62,10 @@ def check(root: Path) -> int:
     for engine in engines.values():
         line(f"{engine.kind} {engine.name}", lambda engine=engine: _engine(engine))
     ENGINES.close()
-    place = Site(site.station, str(layout.root))
-    for name, choice in site.sinks.items():
-        line(f"sink {name}", lambda name=name, choice=choice: _probe(name, choice, place))
+    if site is not None:
+        place = Site(site.station, str(layout.root))
+        for name, choice in site.sinks.items():
+            line(f"sink {name}", lambda name=name, choice=choice: _probe(name, choice, place))
     return 0 if right else 1
 
 

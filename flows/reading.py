@@ -42,7 +42,7 @@ def read(root: Path, paths: Sequence[Path], recipe: str, *, as_json: bool) -> in
         MarkwatchError: a path does not exist, or the configuration or the recipe is wrong.
     """
     site = settings.load(root)
-    telemetry.configure(site.log)
+    telemetry.configure(site.log.model_copy(update={"level": "warning"}))
     plan = _recipe(Layout(root), recipe, site)
     pictures = list(_pictures(paths))
     if not pictures:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
-    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
@@ -33,7 +34,14 @@ from stages.errors import ConfigError, PluginError
 from stages.options import Options
 from stages.records import Status
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+def _plain(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(f"{name!r} is no name: write letters, digits, '-' and '_', at most 64")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain)]
 PREFIX = "MARKWATCH__"
 
 
@@ -60,18 +68,23 @@ class Choice(BaseModel):
             plugin = plugins.load(self.kind, self.use)
         except PluginError as error:
             raise _misfits([(("use",), str(error), self.use)]) from error
-        given = self.model_extra or {}
-        typed = [
-            ((name,), f"is a secret: set it in the environment ({PREFIX}...) or name a file", None)
-            for name, info in plugin.Options.model_fields.items()
-            if (info.json_schema_extra or {}).get("secret")
-            and given.get(name) is not None
-            and not isinstance(given[name], FromEnvironment)
-        ]
-        if typed:
-            raise _misfits(typed)
+        given = dict(self.model_extra or {})
+        wrong = []
+        for name, info in plugin.Options.model_fields.items():
+            secret = (info.json_schema_extra or {}).get("secret")
+            if secret and given.get(name) and not isinstance(given[name], FromEnvironment):
+                words = f"is a secret: set it in the environment ({PREFIX}...) or name a file"
+                wrong.append(((name,), words, None))
+                del given[name]
         self._plugin = plugin
-        self._options = plugin.Options.model_validate(given)
+        try:
+            self._options = plugin.Options.model_validate(given)
+        except ValidationError as error:
+            raise (_misfits(wrong, error) if wrong else error) from None
+        if wrong:
+            raise _misfits(wrong)
+        # From here on the plug-in's model holds them, and it hides what is secret.
+        (self.model_extra or {}).clear()
         return self
 
     @property
@@ -85,18 +98,22 @@ class Choice(BaseModel):
         return self._options
 
 
-def _misfits(found: list[tuple[tuple[str, ...], str, Any]]) -> ValidationError:
-    return ValidationError.from_exception_data(
-        "plug-in",
-        [
-            InitErrorDetails(
-                type=PydanticCustomError("value_error", "{words}", {"words": words}),
-                loc=loc,
-                input=value,
-            )
-            for loc, words, value in found
-        ],
-    )
+def _misfits(
+    found: list[tuple[tuple[str, ...], str, Any]], more: ValidationError | None = None
+) -> ValidationError:
+    """Complaints of our own, and those of a model, as one error that pydantic places."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("value_error", "{words}", {"words": words}),
+            loc=loc,
+            input=value,
+        )
+        for loc, words, value in found
+    ]
+    for item in more.errors() if more else ():
+        kind = PydanticCustomError(item["type"], "{words}", {"words": item["msg"]})
+        details.append(InitErrorDetails(type=kind, loc=item["loc"], input=item["input"]))
+    return ValidationError.from_exception_data("plug-in", details)
 
 
 class SourceChoice(Choice):
@@ -206,7 +223,8 @@ class Settings(Options):
         default="station-1", description="name of this installation, in every row and topic"
     )
     sources: dict[Name, SourceChoice] = Field(
-        default={"inbox": {"use": "folder"}}, description="where pictures come from"
+        default={"folder": {"use": "folder"}},
+        description="where pictures come from: these and no others",
     )
     intake: IntakeOptions = Field(default={}, description="when a file is whole, how many at once")
     decode: DecodeOptions = Field(default={}, description="limits on what is opened as a picture")
@@ -220,7 +238,7 @@ class Settings(Options):
             "parquet": {"use": "parquet"},
             "csv": {"use": "csv"},
         },
-        description="where the readings go; named, so that there can be several of a kind",
+        description="where the readings go: these and no others, each under a name of your choice",
     )
     delivery: DeliveryOptions = Field(default={}, description="how hard the sinks are tried")
     log: LogOptions = Field(default={}, description="what is logged, and how")
@@ -281,14 +299,14 @@ def load(root: Path, flags: Mapping[str, Any] | None = None) -> Settings:
     layout = Layout(root)
     if not layout.conf.is_dir():
         raise ConfigError(
-            f"{layout.root} has no conf/ folder; give --root DIR, or make one: markwatch init DIR"
+            f"{layout.root} has no conf/ folder; give --root DIR, or `markwatch init DIR`"
         )
     layers = [
         read_layer(path, layout.label(path))
         for path in (layout.conf / "markwatch.yaml", layout.conf / "local.yaml")
         if path.is_file()
     ]
-    # A file that names instances names all of them; the environment and flags change single options.
+    # A file that names instances names all of them; the environment changes single options.
     instances = {
         key: Settings.model_fields[key].default
         for key in ("sources", "sinks")

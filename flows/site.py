@@ -6,7 +6,6 @@ The text comes from the option models, so a default and its description are writ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +61,11 @@ def init(directory: Path) -> None:
 def commented(title: str, model: BaseModel) -> str:
     """A YAML file in which every option is a comment with its description and default."""
     lines = [HEAD.format(title=title)]
-    for block in _blocks(model):
-        lines.extend("# " + line for line in block)
+    for name, info in type(model).model_fields.items():
+        lines.append(f"## {info.description}")
+        lines.extend("# " + line for line in _entry(name, getattr(model, name)))
         lines.append("")
     return "\n".join(lines)
-
-
-def _blocks(model: BaseModel) -> Iterator[list[str]]:
-    for name, info in type(model).model_fields.items():
-        yield [f"-- {info.description}", *_entry(name, getattr(model, name))]
 
 
 def _entry(name: str, value: Any) -> list[str]:

@@ -107,10 +107,20 @@ def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 def complaints(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
     """One line for each mistake: `conf/markwatch.yaml:14 sinks.mqtt.port: 0 ...`."""
     ordered = list(layers)
+    items = error.errors(include_url=False)
     return [
         f"{_place(ordered, item['loc'])} {_dotted(item['loc'])}: {_message(item)}"
-        for item in error.errors(include_url=False)
+        for item in items
+        if not _follows(item, items)
     ]
+
+
+def _follows(item: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a list is called too short only because its items are wrong."""
+    loc = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in items
+    )
 
 
 def _place(layers: list[Layer], loc: Loc) -> str:

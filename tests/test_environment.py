@@ -1,4 +1,4 @@
-"""One set of versions: pyproject.toml, requirements.lock, environment.yml and the built wheel agree."""
+"""One set of versions: pyproject.toml, the lock, environment.yml and the built wheel agree."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ class CsvSink:
     """Whole lines appended to the day's file."""
 
     Options: ClassVar[type[Options]] = CsvOptions
-    cut = Cut(max_rows=500, max_seconds=0.0, daily=True)
+    # Planned, because the first batch of a file has no cursor: its copies are known by their ids.
+    cut = Cut(max_rows=500, max_seconds=0.0, daily=True, planned=True)
 
     def __init__(self, options: CsvOptions, site: Site, name: str) -> None:
         self._options = options

@@ -194,6 +194,8 @@ def unanswered(endpoint: Endpoint) -> str:
 
 def lost(endpoint: Endpoint, code: int, name: str) -> str:
     """Why a connection ended."""
-    if code == TAKEN_OVER:
-        name = "another client connected with the same client id"
-    return f"the connection to {endpoint} was lost: {name}"
+    words = {
+        0x80: "the broker or the network broke it off",
+        TAKEN_OVER: "another client connected with the same client id",
+    }
+    return f"the connection to {endpoint} was lost: {words.get(code, name)}"

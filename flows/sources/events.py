@@ -15,6 +15,8 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Literal
 
+import structlog
+
 from flows.sources.scan import Names
 from stages.records import Hint
 
@@ -28,7 +30,7 @@ Word = Hint | Literal["touched"]
 TELLS_CLOSED = sys.platform.startswith("linux")
 """Only inotify tells that a writer closed a file."""
 
-PAIRING_SECONDS = 0.02
+PAIRING_SECONDS = 0.005
 
 _WORDS: dict[str, Word] = {
     "created": "changed",
@@ -67,17 +69,22 @@ class Events:
             observer = _observer()
             observer.schedule(self, self._names.inbox, recursive=True, event_filter=_wanted())
             self._observer = observer
+            _heed(self._complaints)
             try:
                 observer.start()
             except OSError:
                 self._stop()
                 raise
-            logging.getLogger("watchdog").addHandler(self._complaints)
 
     def stop(self) -> None:
         """Stop watching and wait for watchdog's threads; may be called at any time."""
         with self._lifetime:
             self._stop()
+
+    @property
+    def started(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._observer is not None
 
     def alive(self) -> bool:
         """Whether the observer and its emitter (which ends with its folder) still run."""
@@ -127,12 +134,12 @@ class Events:
         self.waiting.set()
 
     def _stop(self) -> None:
-        logging.getLogger("watchdog").removeHandler(self._complaints)
         observer, self._observer = self._observer, None
         if observer is not None:
             observer.stop()
             if observer.ident is not None:
                 observer.join()
+        _heed(self._complaints, still=False)
 
 
 class _Complaints(logging.Handler):
@@ -141,9 +148,20 @@ class _Complaints(logging.Handler):
     def __init__(self, events: Events) -> None:
         super().__init__(logging.WARNING)
         self._events = events
+        self._log = structlog.get_logger("markwatch.sources.folder")
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._events.ask()
+        # While it stops watchdog complains of that.
+        if self._events.started:
+            self._events.ask()
+            self._log.warning("events may be lost, scanning", said=record.getMessage())
+
+
+def _heed(complaints: _Complaints, *, still: bool = True) -> None:
+    """Take watchdog's log over, or give it back."""
+    logger = logging.getLogger("watchdog")
+    (logger.addHandler if still else logger.removeHandler)(complaints)
+    logger.propagate = not logger.handlers
 
 
 def _observer() -> BaseObserver:

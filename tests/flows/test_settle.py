@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flows.settle import Due, SettleOptions, Settler
@@ -164,13 +164,17 @@ def test_due_when_many_are_due_then_the_oldest_picture_comes_first() -> None:
     assert paths == ["/in/y.png", "/in/z.png", "/in/x.png"]
 
 
-def test_next_due_when_the_clock_is_far_on_then_waiting_so_long_is_enough() -> None:
-    for uptime in (0.1, 86_400.123, 31_536_000.7, 1e9 + 0.3):
-        made = Settler(OPTIONS)
-        made.observe(saw("closed"), uptime)
-        wait = made.next_due(uptime + 0.1)
-        assert wait is not None
-        assert len(made.due(uptime + 0.1 + wait)) == 1
+@given(st.floats(0, 1e9), st.floats(0, 0.29))
+@example(86_400.1, 0.1)
+@settings(max_examples=500)
+def test_next_due_when_waited_for_so_long_then_there_is_something(
+    begun: float, passed: float
+) -> None:
+    made = Settler(OPTIONS)
+    made.observe(saw("closed"), begun)
+    wait = made.next_due(begun + passed)
+    assert wait is not None
+    assert len(made.due(begun + passed + wait)) == 1
 
 
 def test_settler_when_100000_files_wait_then_a_tick_costs_next_to_nothing() -> None:

@@ -51,7 +51,7 @@ def agree(plant: Plant) -> list[str]:
 
 def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any_broker):
     with (SAMPLES / "expected.csv").open(newline="", encoding="utf-8") as file:
-        expected = [row for row in csv.DictReader(file)][::4]
+        expected = list(csv.DictReader(file))[::4]
     shutil.copytree(CHECKOUT / "conf" / "recipes", plant.layout.recipes, dirs_exist_ok=True)
     plant.configure(
         f"sinks: {{mqtt: {{host: 127.0.0.1, port: {any_broker}}}, parquet: {{}}, csv: {{}}}}"

@@ -1,0 +1,68 @@
+"""What the README shows is what the code does."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from plants import Plant, run
+
+from flows import settings, vocabulary
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+sys.path.append(str(Path(__file__).parent / "flows" / "sinks"))
+
+
+def blocks(language: str) -> list[str]:
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    return [text for name, text in fences if name == language]
+
+
+def test_readme_when_it_gives_lines_for_readers_then_they_are_the_tested_ones():
+    import test_readers
+
+    (block,) = blocks("python")
+    shown = [line for line in block.splitlines() if line and not line.startswith("#")]
+    tested = [*test_readers.PARQUET_LINES.values(), *test_readers.CSV_LINES.values()]
+    assert shown == tested
+
+
+def test_readme_when_it_shows_a_recipe_then_it_is_the_shipped_one():
+    assert (ROOT / "conf/recipes/press-3.yaml").read_text() in blocks("yaml")
+
+
+def test_readme_when_it_shows_complaints_then_check_says_the_same(tmp_path):
+    plant = Plant(tmp_path / "plant")
+    plant.configure("station: a\nsinks:\n  mqtt: {prot: 1}\n")
+    recipe = "preprocess:\n  - contrast: {}\n  - blur: {kernel_px: 4}\n"
+    (plant.layout.recipes / "press-3.yaml").write_text(recipe)
+    said = run("check", "--root", str(plant.root)).stdout
+    (block,) = [block for block in blocks("") if "unknown key" in block]
+    for line in block.strip().splitlines():
+        assert line in said
+
+
+def test_readme_when_it_names_commands_then_they_exist():
+    shown = set(re.findall(r"markwatch ([a-z]+)\b", README)) - {"reads", "finds", "writes"}
+    known = set(re.findall(r"^  ([a-z]+)  ", run("--help").stdout, re.MULTILINE))
+    assert known <= shown
+    assert {"watch", "read", "check", "status", "demo", "plugins", "init"} == known
+
+
+def test_readme_when_it_names_fields_then_the_vocabulary_has_them():
+    sentence = README.split("One flat row per mark")[1].split("more;")[0]
+    named = re.findall(r"`([a-z0-9_]+)`", sentence)
+    assert len(named) > 20
+    assert set(named) <= set(vocabulary.NAMES)
+
+
+def test_readme_when_it_names_settings_then_they_load(tmp_path):
+    shown = re.findall(r"`(sources: .*?)`", README)
+    shown += [block for block in blocks("yaml") if block.startswith("recogniser:")]
+    assert len(shown) == 2
+    for index, text in enumerate(shown):
+        plant = Plant(tmp_path / str(index))
+        plant.configure(text + "\n")
+        settings.load(plant.root)
