@@ -1,9 +1,9 @@
-# make setup | demo | test | run | lint | lock. Needs Python 3.11 or later with venv, and pip.
+# make setup | demo | test | run | bench | lint | lock. Needs Python 3.11 or later with venv, and pip.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test run lint lock clean
+.PHONY: setup demo test run bench lint lock clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ test: $(READY)
 
 run: $(READY)
 	$(BIN)/markwatch watch
+
+bench: $(READY)
+	$(BIN)/markwatch bench
 
 lint: $(READY)
 	$(BIN)/ruff check .

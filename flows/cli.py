@@ -114,6 +114,20 @@ def demo(
 
 
 @app.command()
+def bench(
+    pictures: Annotated[int, typer.Option(help="pictures waiting in the inbox")] = 200,
+    drops: Annotated[int, typer.Option(help="pictures dropped one at a time")] = 60,
+) -> None:
+    """Measure the walk beside a bare loop of the same stages, and its latency.
+
+    Example: markwatch bench --pictures 500
+    """
+    from flows.bench import walk
+
+    walk.bench(pictures, drops)
+
+
+@app.command()
 def plugins() -> None:
     """List the installed sources, detectors, recognisers and sinks.
 

@@ -68,6 +68,12 @@ def build(
     return node("map", _map, recognised, recipe)
 
 
+def run_here(images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions) -> Outcomes:
+    """The same stages as plain calls in this thread: what the benchmark holds the walk against."""
+    detected = _detect(_preprocess(_decode(images, options), recipe.preprocess), recipe.fields)
+    return _map(_recognise(detected), recipe)
+
+
 def _decode(images: Sequence[ImageRef], options: DecodeOptions) -> list[Parcel]:
     parcels = [Parcel(image, image) for image in images]
     return _each("decode", parcels, lambda image: decode(image, options))

@@ -85,7 +85,7 @@ def outcomes(
         cluster.warm(plan.engines)
         waiting = []
         for number, path in enumerate(pictures):
-            image = _image(path)
+            image = image_of(path)
             if isinstance(image, Failure):
                 waiting.append(image)
                 continue
@@ -95,7 +95,8 @@ def outcomes(
             yield item if isinstance(item, Failure) else item.result()[0]
 
 
-def _image(path: Path) -> ImageRef | Failure:
+def image_of(path: Path) -> ImageRef | Failure:
+    """A picture that was not claimed: it stays where it is, and its folder is its camera."""
     now = datetime.now(UTC)
     digest, size, words = None, 0, ""
     captured = None

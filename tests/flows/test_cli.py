@@ -16,7 +16,7 @@ from plants import COMMAND, Plant, environment, run
 from flows import vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("watch", "read", "check", "status", "demo", "plugins", "init")
+COMMANDS = ("watch", "read", "check", "status", "demo", "bench", "plugins", "init")
 SCRIPTED = "recogniser: {use: scripted}\nsinks: {csv: {}}\n"
 EVERYTHING = "fields: [{detect: {use: everything}}]\n"
 
