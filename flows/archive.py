@@ -41,6 +41,7 @@ class Archive:
         self._layout = layout
         self._ledger = ledger
         self._reserved: set[str] = set()
+        self._told: set[str] = set()
         self._log = structlog.get_logger("markwatch.archive")
 
     def target(self, result: Report | Failure) -> str:
@@ -74,7 +75,9 @@ class Archive:
                 elif not os.path.lexists(target):
                     self._log.error("picture is gone", work=filing.work, target=filing.target)
             except OSError as error:
-                self._log.warning("cannot file", target=filing.target, error=str(error))
+                if filing.id not in self._told:
+                    self._told.add(filing.id)
+                    self._log.warning("cannot file", target=filing.target, error=str(error))
                 left.append(filing)
                 continue
             moved.append(filing)
@@ -83,6 +86,7 @@ class Archive:
         if moved:
             self._ledger.archived(filing.id for filing in moved)
             self._reserved.difference_update(filing.target for filing in moved)
+            self._told.difference_update(filing.id for filing in moved)
         return left
 
 

@@ -8,15 +8,16 @@ that it held come back as `WorkerLostError`, to be retried alone. Everything lis
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import structlog
 
 from flows.engines import ENGINES, warm
 from flows.recipes import Engine
-from flows.settings import ClusterOptions
+from flows.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 BYTES_PER_MB = 1 << 20
 MEMORY_SHARE = 0.75
+NOTICE_SECONDS = 10.0
+NOTICE_POLL_SECONDS = 0.02
 
 
 class WorkerLostError(Exception):
@@ -35,6 +38,9 @@ class Cluster(Protocol):
 
     slots: int
     """How many chunks are worked on at the same time."""
+
+    isolated: ClassVar[bool]
+    """Whether the graph runs in another process than the flow, which outlives its crashes."""
 
     def __enter__(self) -> Self: ...
 
@@ -58,11 +64,13 @@ class Cluster(Protocol):
         ...
 
 
-def cluster(options: ClusterOptions) -> Cluster:
-    """The place that the options name."""
+def cluster(options: ClusterOptions, log: LogOptions) -> Cluster:
+    """The place that the options name; what its workers log is written as `log` says."""
     if options.address is not None:
-        return DaskCluster(options)
-    return DaskThreads(options) if options.scheduler == "threads" else SupervisedWorker(options)
+        return DaskCluster(options, log)
+    if options.scheduler == "threads":
+        return DaskThreads(options)
+    return SupervisedWorker(options, log)
 
 
 def cores() -> int:
@@ -74,6 +82,8 @@ def cores() -> int:
 
 class DaskThreads:
     """Dask's threaded scheduler in this process: the least overhead, and no protection."""
+
+    isolated = False
 
     def __init__(self, options: ClusterOptions) -> None:
         self.slots = options.threads or cores()
@@ -104,8 +114,11 @@ class DaskThreads:
 class DaskCluster:
     """A Dask cluster that somebody else runs; its workers need this project's two packages."""
 
-    def __init__(self, options: ClusterOptions) -> None:
+    isolated = True
+
+    def __init__(self, options: ClusterOptions, log: LogOptions) -> None:
         self._options = options
+        self._log_options = log
         self.slots = 1
         self._open: dict[Any, Future[Any]] = {}
 
@@ -120,13 +133,16 @@ class DaskCluster:
                 f"no Dask scheduler answers at {self._options.address}: {error}; start one, or "
                 "remove cluster.address"
             ) from error
-        self._count_slots()
+        self._prepare()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close(timeout=5)
 
-    def _count_slots(self) -> None:
+    def _prepare(self) -> None:
+        from flows.worker_log import WorkerLog
+
+        self._client.register_plugin(WorkerLog(self._log_options))
         self.slots = max(1, sum(self._client.nthreads().values()))
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
@@ -193,7 +209,7 @@ class SupervisedWorker(DaskCluster):
             silence_logs="CRITICAL",
         )
         self._client = Client(self._cluster, timeout=options.start_seconds)
-        self._count_slots()
+        self._prepare()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -205,10 +221,15 @@ class SupervisedWorker(DaskCluster):
         import psutil
 
         lost, self._open = self._open, {}
+        dead = set(self._client.nthreads())
         for worker in self._cluster.workers.values():
             pid = worker.pid
             if pid is not None and psutil.pid_exists(pid):
                 psutil.Process(pid).kill()
+        # Until the scheduler has noticed, it would hand the next chunk to the worker that is gone.
+        end = time.monotonic() + NOTICE_SECONDS
+        while dead & set(self._client.nthreads()) and time.monotonic() < end:
+            time.sleep(NOTICE_POLL_SECONDS)
         for dask_future, result in lost.items():
             dask_future.cancel()
             result.set_exception(WorkerLostError("restarted after a deadline"))

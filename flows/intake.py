@@ -215,12 +215,13 @@ class Intake:
         )
 
     def recover(
-        self, unfinished: Iterable[Unfinished]
+        self, unfinished: Iterable[Unfinished], *, isolated: bool
     ) -> tuple[list[tuple[ImageRef, int]], list[Unfinished]]:
         """Finish what a crash interrupted.
 
         Returns the pictures to be read, each with the attempts already made, and those that are
-        reported but not filed.
+        reported but not filed. An attempt that was in flight counts only if the graph ran in the
+        process that died; when it is `isolated` in a worker, the picture is not to blame.
         """
         to_read: list[tuple[ImageRef, int]] = []
         to_file: list[Unfinished] = []
@@ -230,7 +231,8 @@ class Intake:
             if item.state == "reported":
                 to_file.append(item)
             elif item.state == "claimed" and item.image is not None:
-                to_read.append((item.image, item.attempts))
+                forgiven = int(isolated and item.in_flight)
+                to_read.append((item.image, item.attempts - forgiven))
             elif os.path.lexists(work):
                 # Across file systems a claim copies under another name, verifies, renames, and only
                 # then removes: so `work` is whole, and the same bytes in the inbox are its residue.

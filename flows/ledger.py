@@ -45,12 +45,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A picture that a restart must finish: its ref, its attempts, and where it is to be filed."""
+    """A picture that a restart must finish.
+
+    `attempts` were counted; the last of them had not ended if `in_flight`. `target` and `reason`
+    say how a reported picture is to be filed.
+    """
 
     claim: Claim
     state: str
     image: ImageRef | None
     attempts: int
+    in_flight: bool
     target: str | None
     reason: str | None
 
@@ -157,7 +162,10 @@ class Ledger:
             )
 
     def claimed(self, images: Iterable[ImageRef]) -> None:
-        """Note that these pictures now lie in `work/`, and what their bytes are."""
+        """Note that these pictures now lie in `work/`, and what their bytes are.
+
+        Attempts are counted anew: said again of a picture, it has other bytes than before.
+        """
         with self._transaction() as db:
             for image in images:
                 db.execute(
@@ -167,7 +175,8 @@ class Ledger:
                 )
                 db.execute(
                     "UPDATE images SET state='claimed', sha256=?, size=?, arrived_at=?,"
-                    " captured_at=?, expected=? WHERE id=? AND state IN ('intended', 'claimed')",
+                    " captured_at=?, expected=?, attempts=0, in_flight=0 WHERE id=?"
+                    " AND state IN ('intended', 'claimed')",
                     (
                         image.sha256,
                         image.size,
@@ -188,7 +197,15 @@ class Ledger:
     def attempt(self, ids: Sequence[str]) -> None:
         """Count an attempt at these pictures, before it is made."""
         with self._transaction() as db:
-            db.executemany("UPDATE images SET attempts=attempts+1 WHERE id=?", [(i,) for i in ids])
+            db.executemany(
+                "UPDATE images SET attempts=attempts+1, in_flight=1 WHERE id=?",
+                [(key,) for key in ids],
+            )
+
+    def attempt_failed(self, ids: Sequence[str]) -> None:
+        """Note that the last attempt at these pictures ended, and that it failed."""
+        with self._transaction() as db:
+            db.executemany("UPDATE images SET in_flight=0 WHERE id=?", [(key,) for key in ids])
 
     def unfinished(self) -> list[Unfinished]:
         """Every picture that is not archived yet, oldest first."""
@@ -228,6 +245,7 @@ class Ledger:
             state=record["state"],
             image=image,
             attempts=record["attempts"],
+            in_flight=bool(record["in_flight"]),
             target=target and os.fsdecode(target),
             reason=record["reason"],
         )

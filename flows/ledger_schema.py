@@ -21,6 +21,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             captured_at TEXT,
             expected TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
+            in_flight INTEGER NOT NULL DEFAULT 0,
             target BLOB,
             reason TEXT
         ) WITHOUT ROWID""",

@@ -11,6 +11,8 @@ from flows.intake import Intake
 from flows.settings import Settings, SourceChoice
 from stages.ports import ScanEnd, Site
 
+RESTART_SECONDS = 1.0
+
 
 class Listeners:
     """Runs every source of the site until stopped."""
@@ -25,6 +27,7 @@ class Listeners:
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self._scanned: set[str] = set()
+        self._started: dict[str, float] = {}
         self._log = structlog.get_logger("markwatch.listen")
 
     def start(self) -> None:
@@ -37,6 +40,7 @@ class Listeners:
             target=self._listen, args=(name, choice), name=f"source-{name}", daemon=True
         )
         self._threads[name] = thread
+        self._started[name] = time.monotonic()
         thread.start()
 
     def _listen(self, name: str, choice: SourceChoice) -> None:
@@ -59,7 +63,8 @@ class Listeners:
     def supervise(self) -> None:
         """Start again any source whose thread has ended."""
         for name, thread in list(self._threads.items()):
-            if not thread.is_alive() and not self._stop.is_set():
+            rested = time.monotonic() - self._started[name] >= RESTART_SECONDS
+            if not thread.is_alive() and rested and not self._stop.is_set():
                 self._log.error("source stopped, starting it again", source=name)
                 self._start(name, self._sources[name])
 

@@ -35,6 +35,7 @@ from stages.ports import Site
 from stages.records import Failure, ImageRef, Report
 
 TICK_SECONDS = 0.1
+FILE_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class Watch:
         self._flights: dict[Future, Flight] = {}
         self._waiting: deque[Waiting] = deque()
         self._alone: deque[Waiting] = deque()
+        self._changing: list[tuple[float, Waiting]] = []
         self._unfiled: list[Filing] = []
+        self._file_at = 0.0
         self._numbers = itertools.count(1)
         self._log = structlog.get_logger("markwatch.watch")
 
@@ -87,8 +90,9 @@ class Watch:
             self._archive = Archive(self._layout, ledger)
             self._intake = Intake(self._layout, ledger, self._settings.intake, self._clocks)
             self._book = RecipeBook(self._layout, self._settings.recogniser, self._clocks.tick)
+            self._cluster = cluster(self._settings.cluster, self._settings.log)
             self._recover()
-            with cluster(self._settings.cluster) as self._cluster:
+            with self._cluster:
                 for line in self._cluster.warm(self._book.engines()):
                     self._log.info("loaded", engine=line)
                 self._deliveries = [
@@ -105,7 +109,7 @@ class Watch:
 
     def _recover(self) -> None:
         unfinished = self._ledger.unfinished()
-        to_read, to_file = self._intake.recover(unfinished)
+        to_read, to_file = self._intake.recover(unfinished, isolated=self._cluster.isolated)
         self._waiting.extend(Waiting(image, attempts) for image, attempts in to_read)
         for item in to_file:
             note = None
@@ -141,7 +145,7 @@ class Watch:
         return self._intake.idle and not self._in_work()
 
     def _in_work(self) -> bool:
-        return bool(self._waiting or self._alone or self._flights)
+        return bool(self._waiting or self._alone or self._changing or self._flights)
 
     def _pause(self) -> None:
         due = self._intake.next_due() if self._room() else None
@@ -150,7 +154,7 @@ class Watch:
         self._wake.clear()
 
     def _room(self) -> int:
-        held = len(self._waiting) + len(self._alone)
+        held = len(self._waiting) + len(self._alone) + len(self._changing)
         held += sum(len(flight.waiting) for flight in self._flights.values())
         return max(0, self._settings.intake.max_in_flight - held)
 
@@ -162,12 +166,15 @@ class Watch:
         dispatched = self._dispatch()
         collected = self._collect()
         self._check_deadlines()
-        if self._unfiled:
+        if self._unfiled and self._clocks.tick() >= self._file_at:
             self._file()
         return bool(claimed or dispatched or collected)
 
     def _dispatch(self) -> int:
         """Hand chunks to the cluster; a picture that failed once is read with nothing beside it."""
+        now = self._clocks.tick()
+        self._waiting.extend(waiting for at, waiting in self._changing if at <= now)
+        self._changing = [(at, waiting) for at, waiting in self._changing if at > now]
         if any(flight.alone for flight in self._flights.values()):
             return 0
         count = 0
@@ -258,24 +265,29 @@ class Watch:
                 error=str(error) or reason,
                 pictures=[w.image.name for w in flight.waiting],
             )
-            self._alone.extend(one.failed(f"{reason}: {error}") for one in flight.waiting)
+            self._retry([one.failed(f"{reason}: {error}") for one in flight.waiting])
             return []
         final: list[Report | Failure] = []
         for waiting, result in zip(flight.waiting, future.result(), strict=True):
             digest = self._digest(waiting.image)
             if waiting.image.sha256 != digest and digest is not None:
-                # A writer still held the file open: read what it wrote, as a first attempt.
+                # A writer still held the file open: read what it wrote, when it may have ended.
                 self._log.info("picture changed while it was read", image=waiting.image.name)
                 changed = replace(
                     waiting.image, sha256=digest, size=Path(waiting.image.path).stat().st_size
                 )
                 self._ledger.claimed([changed])
-                self._waiting.append(Waiting(changed, 0))
+                quiet = self._clocks.tick() + self._settings.intake.quiet_seconds
+                self._changing.append((quiet, Waiting(changed, 0)))
             elif isinstance(result, Failure) and result.retryable:
-                self._alone.append(waiting.failed(result.reason))
+                self._retry([waiting.failed(result.reason)])
             else:
                 final.append(result)
         return final
+
+    def _retry(self, failed: list[Waiting]) -> None:
+        self._ledger.attempt_failed([one.image.id for one in failed])
+        self._alone.extend(failed)
 
     def _digest(self, image: ImageRef) -> str | None:
         try:
@@ -307,7 +319,10 @@ class Watch:
 
     def _file(self) -> None:
         due, self._unfiled = self._unfiled, []
-        self._unfiled.extend(self._archive.file(due))
+        left = self._archive.file(due)
+        if left:
+            self._unfiled.extend(left)
+            self._file_at = self._clocks.tick() + FILE_AGAIN_SECONDS
 
     def _check_deadlines(self) -> None:
         now = self._clocks.tick()

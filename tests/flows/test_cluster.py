@@ -10,7 +10,7 @@ import dask
 import pytest
 
 from flows.cluster import DaskCluster, DaskThreads, SupervisedWorker, WorkerLostError, cluster
-from flows.settings import ClusterOptions
+from flows.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError
 
 pytestmark = [
@@ -40,7 +40,7 @@ def call(function):
 
 @pytest.fixture(scope="module")
 def worker():
-    with SupervisedWorker(ClusterOptions(threads=2, memory_limit_mb=1024)) as started:
+    with SupervisedWorker(ClusterOptions(threads=2, memory_limit_mb=1024), LogOptions()) as started:
         yield started
 
 
@@ -67,12 +67,12 @@ def test_restart_when_native_code_hangs_then_the_chunk_is_lost_and_the_next_runs
 
 
 def test_cluster_when_asked_for_by_option_then_gives_that_kind():
-    assert isinstance(cluster(ClusterOptions()), SupervisedWorker)
-    assert isinstance(cluster(ClusterOptions(scheduler="threads")), DaskThreads)
-    assert type(cluster(ClusterOptions(address="tcp://127.0.0.1:1"))) is DaskCluster
+    assert isinstance(cluster(ClusterOptions(), LogOptions()), SupervisedWorker)
+    assert isinstance(cluster(ClusterOptions(scheduler="threads"), LogOptions()), DaskThreads)
+    assert type(cluster(ClusterOptions(address="tcp://127.0.0.1:1"), LogOptions())) is DaskCluster
 
 
 def test_enter_when_no_scheduler_answers_then_says_which_and_what_to_do():
     options = ClusterOptions(address="tcp://127.0.0.1:1", start_seconds=1)
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
-        cluster(options).__enter__()
+        cluster(options, LogOptions()).__enter__()

@@ -156,7 +156,7 @@ def test_recover_when_killed_between_intent_and_claim_then_the_picture_is_not_lo
         if moved:
             bench.intake._move(claim)
     with Bench(tmp_path) as bench:
-        to_read, to_file = bench.intake.recover(bench.ledger.unfinished())
+        to_read, to_file = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
         assert to_file == []
         if moved:
             ((image, attempts),) = to_read
@@ -177,7 +177,7 @@ def test_recover_when_killed_between_link_and_unlink_then_the_picture_is_read_on
         bench.ledger.intend([claim])
         os.link(path, bench.layout.root / claim.work)
     with Bench(tmp_path) as bench:
-        to_read, _ = bench.intake.recover(bench.ledger.unfinished())
+        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
         assert len(to_read) == 1
         assert not path.exists()
 
@@ -191,7 +191,7 @@ def test_recover_when_another_picture_has_taken_the_name_since_then_both_are_kep
         bench.intake._move(claim)
         newer = bench.drop("part.png", level=2)
     with Bench(tmp_path) as bench:
-        to_read, _ = bench.intake.recover(bench.ledger.unfinished())
+        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
         assert len(to_read) == 1
         assert newer.exists()
 
@@ -209,3 +209,19 @@ def test_printable_when_given_any_name_then_is_one_line_of_valid_text(raw):
 
 def test_printable_when_the_name_is_nfd_then_is_shown_as_nfc():
     assert printable("u\u0308.png") == "\u00fc.png"
+
+
+@pytest.mark.parametrize(("isolated", "attempts"), [(True, 0), (False, 1)])
+def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_unless_a_worker_made_it(
+    tmp_path, isolated, attempts
+):
+    with Bench(tmp_path) as bench:
+        bench.see(bench.drop("part.png"))
+        (image,) = bench.after(0)
+        bench.ledger.attempt([image.id])
+    with Bench(tmp_path) as bench:
+        (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
+        assert found[1] == attempts
+        bench.ledger.attempt_failed([image.id])
+        (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
+        assert found[1] == 1

@@ -101,9 +101,8 @@ def test_watch_when_killed_again_and_again_then_every_file_and_row_is_there_once
     count = 60
     chance = random.Random(20261120)
     broker = Mosquitto(tmp_path).start()
-    plant.configure(
-        FILES_ONLY + f"  mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n", recipe=EVERYTHING
-    )
+    mqtt = f"  mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+    plant.configure(SUPERVISED.replace("{extra}", "max_chunk: 4") + mqtt, recipe=EVERYTHING)
     for number in range(count):
         picture(plant.inbox(f"cam-{number % 3}") / f"{number:03d}.png", 50 + number)
     with Subscriber(broker.port) as subscriber:
