@@ -12,7 +12,6 @@ import hashlib
 import os
 import stat
 import threading
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -24,13 +23,15 @@ import uuid_utils
 
 from flows import durable
 from flows.endings import looks_complete
+from flows.filenames import printable
 from flows.ledger import Claim, Ledger, Unfinished
 from flows.settings import IntakeOptions, Layout
-from flows.settle import Settler
+from flows.settle import Due, Settler
 from stages.records import Arrival, ImageRef
 
 RETRY_SECONDS = 1.0
 BATCH = 64
+TRIES = 4 * BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Intake:
         self._clocks = clocks
         self._settler = Settler(options)
         self._arrived: deque[Arrival] = deque()
-        self._whole: dict[str, dict[str, Arrival]] = {}
+        self._whole: dict[str, dict[str, Due]] = {}
         self._turns: deque[str] = deque()
         self._guard = threading.Lock()
         self._log = structlog.get_logger("markwatch.intake")
@@ -114,42 +115,15 @@ class Intake:
         for arrival in arrived:
             self._settler.observe(arrival, now)
             waiting = self._whole.get(arrival.camera, {})
-            known = waiting.get(arrival.path)
-            if known and (arrival.hint in ("gone", "changed") or _changed(known, arrival)):
-                self._withdraw(known)
-        for arrival, check_ending in self._settler.due(now):
-            self._try(arrival, check_ending, now)
-
-    def _try(self, arrival: Arrival, check_ending: bool, now: float) -> None:
-        path = arrival.path
-        try:
-            found = os.lstat(path)
-            if not stat.S_ISREG(found.st_mode):
-                self._settler.forget(path)
-                return
-            seen = replace(arrival, size=found.st_size, mtime_ns=found.st_mtime_ns, hint="changed")
-            if _changed(arrival, seen):
-                self._settler.observe(seen, now)
-                return
-            if check_ending and looks_complete(Path(path)) is False:
-                self._settler.postpone(path, now)
-                return
-        except FileNotFoundError:
-            self._settler.forget(path)
-            return
-        except PermissionError:
-            # A file that cannot be opened can still be renamed; its report will say why it failed.
-            if check_ending:
-                self._settler.postpone(path, now)
-                return
-        except OSError as error:
-            self._settler.retry(path, now, RETRY_SECONDS)
-            self._log.warning("cannot look at", path=printable(path), error=str(error))
-            return
-        if arrival.camera not in self._whole:
-            self._whole[arrival.camera] = {}
-            self._turns.append(arrival.camera)
-        self._whole[arrival.camera][path] = arrival
+            due = waiting.get(arrival.path)
+            if due and (arrival.hint in ("gone", "changed") or _changed(due.arrival, arrival)):
+                self._withdraw(arrival)
+        for due in self._settler.due(now):
+            camera = due.arrival.camera
+            if camera not in self._whole:
+                self._whole[camera] = {}
+                self._turns.append(camera)
+            self._whole[camera][due.arrival.path] = due
 
     def _withdraw(self, arrival: Arrival) -> None:
         waiting = self._whole[arrival.camera]
@@ -159,16 +133,51 @@ class Intake:
             self._turns.remove(arrival.camera)
 
     def _take_turns(self, room: int) -> list[Arrival]:
+        """At most `room` files that are whole, one camera after the other; the rest stay due."""
         chosen: list[Arrival] = []
-        while self._turns and len(chosen) < room:
+        tries = TRIES
+        while self._turns and len(chosen) < room and tries:
+            tries -= 1
             camera = self._turns.popleft()
             waiting = self._whole[camera]
-            chosen.append(waiting.pop(next(iter(waiting))))
+            due = waiting.pop(next(iter(waiting)))
             if waiting:
                 self._turns.append(camera)
             else:
                 del self._whole[camera]
+            if self._is_whole(due):
+                chosen.append(due.arrival)
         return chosen
+
+    def _is_whole(self, due: Due) -> bool:
+        """Look at the file itself; one that is not whole goes back to the settler."""
+        arrival, now = due.arrival, self._clocks.tick()
+        path = arrival.path
+        try:
+            found = os.lstat(path)
+            if not stat.S_ISREG(found.st_mode):
+                self._settler.forget(path)
+                return False
+            seen = replace(arrival, size=found.st_size, mtime_ns=found.st_mtime_ns, hint="changed")
+            if _changed(arrival, seen):
+                self._settler.observe(seen, now)
+                return False
+            if due.check_ending and looks_complete(Path(path)) is False:
+                self._settler.postpone(path, now)
+                return False
+        except FileNotFoundError:
+            self._settler.forget(path)
+            return False
+        except PermissionError:
+            # A file that cannot be opened can still be renamed; its report will say why it failed.
+            if due.check_ending:
+                self._settler.postpone(path, now)
+                return False
+        except OSError as error:
+            self._settler.retry(path, now, RETRY_SECONDS)
+            self._log.warning("cannot look at", path=printable(path), error=str(error))
+            return False
+        return True
 
     def _intent(self, arrival: Arrival) -> Claim:
         key = str(uuid_utils.uuid7())
@@ -253,15 +262,6 @@ def digest_of(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def printable(name: str) -> str:
-    """A name that can be shown and stored: NFC, odd bytes and control characters escaped."""
-    whole = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in unicodedata.normalize("NFC", whole)
-    )
 
 
 def _changed(one: Arrival, other: Arrival) -> bool:

@@ -20,7 +20,8 @@ from rich.text import Text
 
 from flows import graph, recipes, settings, telemetry, vocabulary
 from flows.cluster import DaskThreads
-from flows.intake import digest_of, printable
+from flows.filenames import printable
+from flows.intake import digest_of
 from flows.settings import Layout, Settings
 from stages.errors import ConfigError, ImageError
 from stages.records import Failure, ImageRef, Report

@@ -22,10 +22,10 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from flows import vocabulary
 from flows.broker import HOST, EmbeddedBroker
+from flows.filenames import for_topic
 from flows.sinks import mqtt_client
 from flows.sinks.mqtt_client import Endpoint, Message
 from flows.sinks.mqtt_link import Link
-from flows.sinks.names import for_topic
 from stages.errors import ConfigError, DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Receipt, Site

@@ -21,7 +21,7 @@ import structlog
 from pydantic import Field
 
 from flows import durable, vocabulary
-from flows.sinks.names import for_file
+from flows.filenames import for_file
 from stages.errors import DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Receipt, Site

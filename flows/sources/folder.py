@@ -19,9 +19,10 @@ from typing import ClassVar, Literal, Self
 import structlog
 from pydantic import Field, field_validator
 
+from flows.filenames import printable
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
-from flows.sources.scan import Names, Scan, printable
+from flows.sources.scan import Names, Scan
 from stages.options import Options
 from stages.ports import ScanEnd, Site
 from stages.records import Arrival, Hint

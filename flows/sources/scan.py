@@ -13,14 +13,13 @@ import os
 import re
 import stat
 import time
-import unicodedata
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import structlog
 
+from flows.filenames import printable
 from stages.records import Arrival, Hint
 
 LOOSE_CAMERA = "default"
@@ -56,16 +55,6 @@ class Names:
         """The subfolder of the inbox that holds the file, made printable."""
         folder, deeper, _ = path[len(self._prefix) :].partition(os.sep)
         return printable(folder) if deeper else LOOSE_CAMERA
-
-
-@lru_cache(maxsize=1024)
-def printable(name: str) -> str:
-    """A name as text that can be shown: NFC, undecodable bytes and control characters escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1]
-        for character in unicodedata.normalize("NFC", text)
-    )
 
 
 @dataclass(slots=True)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import Clock, picture
 
-from flows.intake import Clocks, Intake, digest_of, printable
+from flows.filenames import printable
+from flows.intake import Clocks, Intake, digest_of
 from flows.ledger import Ledger
 from flows.settings import IntakeOptions, Layout
 from stages.records import Arrival
