@@ -30,6 +30,7 @@ from flows import site, vocabulary
 from flows.broker import EmbeddedBroker
 from flows.reading import COLOURS
 from flows.settings import Layout
+from flows.subscriber import Subscriber
 from stages.errors import ConfigError, MarkwatchError
 
 MARKER = ".markwatch-demo"
@@ -163,44 +164,6 @@ def _drop(samples: Sequence[Sample], layout: Layout) -> None:
             target.write_bytes(content)
 
 
-class Subscriber:
-    """A SCADA client: subscribes to every reading and drops repeats by `id`."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._guard = threading.Lock()
-        self._rows: dict[str, vocabulary.Row] = {}
-        self.online = threading.Event()
-
-    def __enter__(self) -> Subscriber:
-        import paho.mqtt.client as mqtt
-
-        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="demo-scada")
-        self._client.on_message = self._on_message
-        self._client.on_connect = lambda client, *_: client.subscribe("markwatch/#", qos=1)
-        self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _on_message(self, _client: object, _data: object, message: object) -> None:
-        topic, payload = message.topic, message.payload.decode()  # type: ignore[attr-defined]
-        if topic.endswith("/status") and '"online"' in payload:
-            self.online.set()
-        elif topic.rsplit("/", 1)[1] in ("reading", "late", "failed"):
-            row = vocabulary.from_json(payload)
-            with self._guard:
-                self._rows.setdefault(row["id"], row)
-
-    def rows(self) -> dict[str, vocabulary.Row]:
-        """The readings heard so far, by `id`."""
-        with self._guard:
-            return dict(self._rows)
-
-
 def _show(
     console: Console,
     samples: Sequence[Sample],
@@ -212,10 +175,13 @@ def _show(
     with Live(console=console, auto_refresh=False) as live:
         while True:
             rows = subscriber.rows()
-            live.update(_table(rows.values(), expected), refresh=True)
-            done = {(row["camera"], row["image"]) for row in rows.values()} >= expected.keys()
+            shown = sorted(rows.values(), key=lambda row: row["seq"])
+            done = {(row["camera"], row["image"]) for row in shown} >= expected.keys()
             if done or time.monotonic() > end or process.poll() is not None:
+                live.update(_table(shown, expected), refresh=True)
                 return
+            # A terminal shows the newest; the whole table stays when all are there.
+            live.update(_table(shown[-max(1, console.height - 6) :], expected), refresh=True)
             time.sleep(0.2)
 
 
@@ -223,7 +189,7 @@ def _table(rows: Sequence[vocabulary.Row], expected: dict[tuple[str, str], str |
     table = Table(box=None)
     for head in ("seq", "camera", "image", "code", "expected", "status", "conf.", "ms"):
         table.add_column(head, no_wrap=True)
-    for row in sorted(rows, key=lambda row: row["seq"]):
+    for row in rows:
         code = expected.get((row["camera"], row["image"]))
         right = row["code"] == code
         delay = (row["read_at"] - row["arrived_at"]).total_seconds() * 1000
@@ -294,9 +260,13 @@ def _conclude(
 
 def opening_lines(out: Path) -> tuple[str, str, str]:
     """How to open the results: DuckDB, pandas, a spreadsheet."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    parts = f"{out}/parquet/recent"
     return (
-        f"duckdb -c \"FROM read_parquet('{out}/parquet/recent/**/*.parquet') ORDER BY seq\"",
-        f"python -c \"import pandas; print(pandas.read_parquet('{out}/parquet/recent'))\"",
+        f'{python} -c "import duckdb; print(duckdb.sql(\\"FROM \'{parts}/**/*.parquet\'\\"))"',
+        f"{python} -c \"import pandas; print(pandas.read_parquet('{parts}'))\"",
         f"libreoffice {out}/csv/*.csv",
     )
 

@@ -30,10 +30,10 @@ from rich.table import Table
 from flows import graph, recipes, settings, site
 from flows.broker import EmbeddedBroker
 from flows.cluster import cores
-from flows.demo import Subscriber
 from flows.engines import ENGINES
 from flows.reading import image_of
 from flows.settings import Layout
+from flows.subscriber import Subscriber
 from stages.errors import ConfigError
 from stages.records import Failure
 

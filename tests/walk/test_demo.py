@@ -1,0 +1,47 @@
+"""The demo as a stranger runs it: everything agrees, and its last lines open the files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from plants import COMMAND, environment, run
+
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
+
+
+def test_demo_when_run_then_all_counts_agree_and_its_lines_open_the_files(tmp_path):
+    root = tmp_path / "demo"
+    done = subprocess.run(
+        [*COMMAND, "demo", "--root", str(root)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=environment(COLUMNS="160"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    expected = len((SAMPLES / "expected.csv").read_text().splitlines())
+    for name in ("expected", "MQTT", "CSV", "Parquet", "ledger"):
+        assert re.search(rf"^{name} +{expected} readings", done.stdout, re.MULTILINE), done.stdout
+    right, wrong = re.search(r"codes +(\d+) of \d+ right, (\d+) wrong", done.stdout).groups()
+    assert int(right) >= 0.85 * (expected - 1)
+    assert int(wrong) == 0
+
+    lines = done.stdout.split("open them with\n")[1].splitlines()
+    for line in lines[:2]:
+        opened = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
+        assert re.search(rf"{expected} rows", opened.stdout)
+    assert list(Path(lines[2].split()[-1]).parent.glob("*.csv"))
+
+    again = run("status", "--root", str(root))
+    assert f"{expected} pictures seen = {expected} reported + 0 in work" in again.stdout
+
+
+def test_demo_when_the_folder_holds_something_else_then_refuses_and_keeps_it(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    done = run("demo", "--root", str(tmp_path))
+    assert done.returncode == 78
+    assert "something other than a demo" in done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "precious"
