@@ -128,17 +128,15 @@ def bench(
 
 
 @app.command()
-def plugins() -> None:
-    """List the installed sources, detectors, recognisers and sinks.
+def plugins(root: Root) -> None:
+    """List the installed sources, detectors, recognisers and sinks; * marks those in use.
 
-    Example: markwatch plugins
+    Example: markwatch plugins --root my-line
     """
-    from flows import plugins as plugin_flow
+    from flows import inventory
 
-    for kind in plugin_flow.GROUPS:
-        for name, point in plugin_flow.installed(kind).items():
-            owner = point.dist.name if point.dist else "?"
-            typer.echo(f"{kind:<11} {name:<12} {point.value}  ({owner})")
+    for line in inventory.lines(root):
+        typer.echo(line)
 
 
 @app.command()

@@ -48,10 +48,10 @@ def test_version_when_asked_then_names_the_distribution():
     assert re.fullmatch(r"markwatch \d+\.\d+\.\d+\n", run("--version").stdout)
 
 
-def test_plugins_when_listed_then_shows_built_ins_and_strangers():
-    lines = run("plugins").stdout.splitlines()
-    ours = r"sink +mqtt +flows.sinks.mqtt:MqttSink +\(markwatch\)"
-    theirs = r"recogniser +scripted .*\(markwatch-faults\)"
+def test_plugins_when_listed_then_shows_built_ins_and_strangers_and_what_is_used(plant):
+    lines = run("plugins", "--root", str(plant.root)).stdout.splitlines()
+    ours = r"  sink +mqtt +flows.sinks.mqtt:MqttSink +\(markwatch\)"
+    theirs = r"\* recogniser +scripted .*\(markwatch-faults\)"
     assert any(re.match(ours, line) for line in lines)
     assert any(re.match(theirs, line) for line in lines)
 

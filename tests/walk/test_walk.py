@@ -228,6 +228,21 @@ def test_watch_when_a_picture_is_overwritten_while_it_is_read_then_the_new_bytes
     assert plant.filed("archive")[0].read_bytes() == newer
 
 
+def test_watch_when_a_claimed_picture_is_deleted_then_it_is_reported_and_its_loss_logged(plant):
+    plant.configure(FILES_ONLY, recipe=EVERYTHING)
+    picture(plant.inbox("cam") / "slow.png", 55)
+    picture(plant.inbox("cam") / "good.png", 100)
+    plant.start()
+    plant.wait_until(lambda: plant.claimed("name='slow.png' AND attempts=1"), "the attempt")
+    for path in plant.filed("work"):
+        path.unlink()
+    plant.wait_until(lambda: plant.reported() == 2, "both are reported")
+    assert plant.stop() == 0
+    assert len(agree(plant)) == 2
+    assert plant.logged("picture is gone")
+    assert plant.status()["images"]["in_work"] == 0
+
+
 def test_watch_when_another_one_runs_in_this_root_then_refuses_in_one_line(plant):
     plant.configure(FILES_ONLY, recipe=EVERYTHING)
     plant.start()
