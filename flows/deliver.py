@@ -90,7 +90,9 @@ class Delivery:
 
     def pending(self) -> int:
         """How many rows this sink still owes, by the ledger."""
-        return self._ledger.position(self.name, self._choice.start).pending(self._ledger.head())
+        return self._ledger.places.position(self.name, self._choice.start).pending(
+            self._ledger.head()
+        )
 
     def stop(self, timeout: float) -> None:
         """End the thread; what is not delivered stays in the ledger."""
@@ -114,7 +116,7 @@ class Delivery:
             self._stop.wait(pause.next())
 
     def _follow(self, sink: Sink, pause: Backoff) -> None:
-        position = self._ledger.position(self.name, self._choice.start)
+        position = self._ledger.places.position(self.name, self._choice.start)
         self._boundary = self._ledger.head()
         announced: str | None = None
         while not self._stop.is_set():
@@ -127,7 +129,7 @@ class Delivery:
                 self._wake.wait(wait)
                 continue
             if sink.cut.planned and not offer.resumed:
-                self._ledger.plan(self.name, offer.batch.after, offer.batch.to)
+                self._ledger.places.plan(self.name, offer.batch.after, offer.batch.to)
             try:
                 receipt = sink.deliver(offer.batch) if offer.batch.rows else Receipt()
             except DeliveryError as error:
@@ -135,9 +137,9 @@ class Delivery:
                 self._stop.wait(pause.next())
                 # What is committed by now waited out the failure: it is backlog.
                 self._boundary = self._ledger.head()
-                position = self._ledger.position(self.name, self._choice.start)
+                position = self._ledger.places.position(self.name, self._choice.start)
                 continue
-            position = self._ledger.receive(
+            position = self._ledger.places.receive(
                 self.name, position, covered(offer.batch, receipt), receipt
             )
             for seq, reason in receipt.dead.items():
@@ -183,7 +185,7 @@ class Delivery:
         head = self._ledger.head()
         if self._choice.after is None:
             return head
-        gap = self._ledger.position(self._choice.after, "first").next_in_order(head)
+        gap = self._ledger.places.position(self._choice.after, "first").next_in_order(head)
         return head if gap is None else min(head, gap[0])
 
     def _wait_for_more(self, cut: Cut) -> float:
@@ -195,7 +197,7 @@ class Delivery:
     def _failed(self, words: str) -> None:
         if not self._failing:
             self._log.warning("not delivering", error=words)
-        self._ledger.sink_failed(self.name, words)
+        self._ledger.places.sink_failed(self.name, words)
         with self._progress:
             self._failing = True
             self._progress.notify_all()

@@ -8,13 +8,12 @@ writes; a lock beside the file keeps a second one out. Times are RFC 3339 text, 
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,9 @@ import filelock
 
 from flows import vocabulary
 from flows.ledger_schema import MIGRATIONS
-from flows.positions import Intervals, Position
+from flows.places import Places
 from flows.sources.filesystem import filesystem_of, is_network
 from stages.errors import ConfigError
-from stages.ports import Receipt
 from stages.records import Failure, ImageRef, Report
 
 
@@ -76,6 +74,7 @@ class Ledger:
         self._clock = clock
         self._root = root
         self._guard = threading.RLock()
+        self.places = Places(self._transaction, clock)
         self._lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
 
     def __enter__(self) -> Ledger:
@@ -344,75 +343,6 @@ class Ledger:
                 (*values, limit),
             ).fetchall()
         return [vocabulary.from_json(record) for (record,) in found]
-
-    # sinks
-
-    def position(self, sink: str, start: str) -> Position:
-        """Where a sink stands; one that is new begins at the first row, or at the next."""
-        with self._transaction() as db:
-            (head,) = db.execute("SELECT head FROM log").fetchone()
-            db.execute(
-                "INSERT OR IGNORE INTO sinks (name, start) VALUES (?, ?)",
-                (sink, head if start == "now" else 0),
-            )
-            record = db.execute("SELECT * FROM sinks WHERE name=?", (sink,)).fetchone()
-            spans = db.execute(
-                "SELECT after, upto FROM delivered WHERE sink=? ORDER BY after", (sink,)
-            ).fetchall()
-        planned = record["planned_after"], record["planned_to"]
-        return Position(
-            start=record["start"],
-            done=Intervals(tuple((after, upto) for after, upto in spans)),
-            planned=None if planned[0] is None else planned,
-            cursor=json.loads(record["cursor"]) if record["cursor"] else None,
-        )
-
-    def plan(self, sink: str, after: int, to: int) -> None:
-        """Note that the range (`after`, `to`] is about to become one unit at the sink."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE sinks SET planned_after=?, planned_to=? WHERE name=?", (after, to, sink)
-            )
-
-    def receive(
-        self, sink: str, position: Position, covered: Intervals, receipt: Receipt
-    ) -> Position:
-        """Extend a sink's position by what is now durable there; returns the new position."""
-        done = position.done.union(covered)
-        cursor = receipt.cursor if receipt.cursor is not None else position.cursor
-        now = vocabulary.instant(self._clock())
-        with self._transaction() as db:
-            old, new = set(position.done.spans), set(done.spans)
-            db.executemany(
-                "DELETE FROM delivered WHERE sink=? AND after=?",
-                [(sink, after) for after, _ in old - new],
-            )
-            db.executemany(
-                "INSERT INTO delivered (sink, after, upto) VALUES (?, ?, ?)",
-                [(sink, after, upto) for after, upto in new - old],
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO dead (sink, seq, reason, at) VALUES (?, ?, ?, ?)",
-                [(sink, seq, reason, now) for seq, reason in receipt.dead.items()],
-            )
-            db.executemany(
-                "INSERT OR REPLACE INTO replies (sink, seq, reply) VALUES (?, ?, ?)",
-                [(sink, seq, reply) for seq, reply in receipt.replies.items()],
-            )
-            db.execute(
-                "UPDATE sinks SET planned_after=NULL, planned_to=NULL, cursor=?, error=NULL,"
-                " delivered_at=? WHERE name=?",
-                (json.dumps(cursor) if cursor is not None else None, now, sink),
-            )
-        return replace(position, done=done, planned=None, cursor=cursor)
-
-    def sink_failed(self, sink: str, error: str) -> None:
-        """Note why a sink is not taking rows, for `status`."""
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE sinks SET error=?, error_at=? WHERE name=?",
-                (error, vocabulary.instant(self._clock()), sink),
-            )
 
 
 def _connect(path: Path) -> sqlite3.Connection:

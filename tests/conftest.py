@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
 
 def _load(name: str) -> ModuleType:
@@ -31,3 +32,8 @@ def poison_corpus(poison: ModuleType, tmp_path: Path) -> list:
     folder = tmp_path / "poison"
     folder.mkdir()
     return poison.make(folder)
+
+
+# Machines that build are shared: how long one example takes says nothing about the code.
+settings.register_profile("markwatch", deadline=None)
+settings.load_profile("markwatch")

@@ -141,13 +141,15 @@ def test_delivery_when_it_follows_another_sink_then_goes_no_further(ledger, tmp_
     commit(ledger, 1, 2, 3)
     second = delivery(ledger, tmp_path, "second", after="first")
     second.start()
-    position = ledger.position("first", "first")
-    ledger.receive("first", position, Intervals(((0, 2),)), Receipt())
+    position = ledger.places.position("first", "first")
+    ledger.places.receive("first", position, Intervals(((0, 2),)), Receipt())
     second.wake()
     while second.pending() > 1:
         second.settled(0.05)
     assert [seq for seq, _ in taken(tmp_path, "second")] == [1, 2]
-    ledger.receive("first", ledger.position("first", "first"), Intervals(((2, 3),)), Receipt())
+    ledger.places.receive(
+        "first", ledger.places.position("first", "first"), Intervals(((2, 3),)), Receipt()
+    )
     second.wake()
     assert second.settled(WAIT)
     second.stop(WAIT)
