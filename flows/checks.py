@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.text import Text
 
 from flows import folders, recipes, settings, telemetry
+from flows.choices import SinkChoice
 from flows.engines import ENGINES
-from flows.settings import Layout, LogOptions, Settings, SinkChoice
+from flows.settings import Layout, LogOptions, Settings
 from flows.sources.filesystem import filesystem_of
 from stages.errors import MarkwatchError
 from stages.ports import Site

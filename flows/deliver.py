@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 import structlog
 
+from flows.choices import SinkChoice
 from flows.intake import Clocks
 from flows.ledger import Ledger
 from flows.positions import Intervals, Position, Span, intervals
-from flows.settings import DeliveryOptions, SinkChoice
+from flows.settings import DeliveryOptions
 from stages.errors import DeliveryError
 from stages.ports import Batch, Cut, Receipt, Sink, Site
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.settings import Choice, Layout, Settings
+from flows.choices import Choice
+from flows.settings import Layout, Settings
 from stages.errors import ConfigError
 from stages.ports import Site
 

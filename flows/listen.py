@@ -7,8 +7,9 @@ import time
 
 import structlog
 
+from flows.choices import SourceChoice
 from flows.intake import Intake
-from flows.settings import Settings, SourceChoice
+from flows.settings import Settings
 from stages.ports import ScanEnd, Site
 
 RESTART_SECONDS = 1.0

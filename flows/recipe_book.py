@@ -11,8 +11,9 @@ from collections.abc import Callable
 import structlog
 
 from flows import recipes
+from flows.choices import RecogniserChoice
 from flows.recipes import Engine, Recipe
-from flows.settings import Layout, RecogniserChoice
+from flows.settings import Layout
 from stages.errors import ConfigError
 
 LOOK_SECONDS = 1.0

@@ -16,7 +16,8 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from flows import plugins
-from flows.settings import Choice, Layout, Name, RecogniserChoice
+from flows.choices import Choice, Name, RecogniserChoice
+from flows.settings import Layout
 from flows.yamlfile import Layer, complaints, overlay, read_layer
 from stages.detect import DetectOptions
 from stages.errors import ConfigError

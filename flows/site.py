@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from flows.choices import Choice
 from flows.recipes import RecipeFile
-from flows.settings import Choice, Layout, Settings
+from flows.settings import Layout, Settings
 from stages.errors import ConfigError
 
 HEAD = """\

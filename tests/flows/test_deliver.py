@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import MORNING, Clock, image, report
 
+from flows.choices import SinkChoice
 from flows.deliver import Backoff, Delivery, close, covered
 from flows.intake import Clocks
 from flows.ledger import Claim, Ledger, Outcome
 from flows.positions import Intervals
-from flows.settings import DeliveryOptions, SinkChoice
+from flows.settings import DeliveryOptions
 from stages.ports import Batch, Cut, Receipt, Site
 
 OPTIONS = DeliveryOptions(backoff_seconds=0.01, max_backoff_seconds=0.02)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from made import image, picture
 
-from flows import graph, recipes, settings
+from flows import graph, recipes
+from flows.choices import RecogniserChoice
 from flows.cluster import DaskThreads
 from flows.engines import ENGINES
 from flows.intake import digest_of
-from flows.settings import ClusterOptions, Layout, RecogniserChoice
+from flows.settings import ClusterOptions, Layout
 from stages.decode import DecodeOptions
 from stages.records import Failure, Report
 
@@ -100,7 +101,7 @@ def test_recipe_when_compiled_then_its_version_follows_its_content(tmp_path):
     layout = Layout(tmp_path)
     layout.recipes.mkdir(parents=True)
     path = layout.recipes / "default.yaml"
-    choice = settings.RecogniserChoice(use="scripted")
+    choice = RecogniserChoice(use="scripted")
     versions = []
     for text in ("", "description: only words\n", "fields: [{threshold: 0.5}]\n"):
         path.write_text(text)
