@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -24,9 +25,9 @@ def test_readme_when_it_gives_lines_for_readers_then_they_are_the_tested_ones():
     import test_readers
 
     (block,) = blocks("python")
-    shown = [line for line in block.splitlines() if line and not line.startswith("#")]
+    shown = [ast.unparse(statement) for statement in ast.parse(block).body]
     tested = [*test_readers.PARQUET_LINES.values(), *test_readers.CSV_LINES.values()]
-    assert shown == tested
+    assert shown == [ast.unparse(ast.parse(line)) for line in tested]
 
 
 def test_readme_when_it_shows_a_recipe_then_it_is_the_shipped_one():
