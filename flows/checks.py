@@ -51,6 +51,9 @@ def check(root: Path) -> int:
     recogniser = site.recogniser if site else Settings().recogniser
     if site is not None:
         line("folders", lambda: _folders(layout, site))
+        place = Site(site.station, str(layout.root))
+        for name, choice in site.sources.items():
+            line(f"source {name}", choice.plugin(choice.options, place).probe)
     engines: dict[tuple[str, str, str], recipes.Engine] = {}
     for name in sorted({recipes.DEFAULT, *recipes.names(layout)}):
 
@@ -64,7 +67,6 @@ def check(root: Path) -> int:
         line(f"{engine.kind} {engine.name}", lambda engine=engine: _engine(engine))
     ENGINES.close()
     if site is not None:
-        place = Site(site.station, str(layout.root))
         for name, choice in site.sinks.items():
             line(f"sink {name}", lambda name=name, choice=choice: _probe(name, choice, place))
     return 0 if right else 1

@@ -128,14 +128,19 @@ def bench(
 
 
 @app.command()
-def plugins(root: Root) -> None:
+def plugins(
+    root: Root,
+    options: Annotated[
+        bool, typer.Option("--options", help="list operations and plug-ins with their options")
+    ] = False,
+) -> None:
     """List the installed sources, detectors, recognisers and sinks; * marks those in use.
 
-    Example: markwatch plugins --root my-line
+    Example: markwatch plugins --options
     """
     from flows import inventory
 
-    for line in inventory.lines(root):
+    for line in inventory.options() if options else inventory.lines(root):
         typer.echo(line)
 
 

@@ -8,8 +8,12 @@ that it held come back as `WorkerLostError`, to be retried alone. Everything lis
 from __future__ import annotations
 
 import os
+import signal
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -149,9 +153,16 @@ class DaskCluster:
         return self._call(warm, engines)
 
     def _call(self, function: Any, *arguments: Any) -> Any:
+        from distributed import KilledWorker
+
         future = self._client.submit(function, *arguments, pure=False)
         try:
             return future.result(timeout=self._options.start_seconds)
+        except KilledWorker as error:
+            raise PluginError(
+                "the worker died while it loaded its models: too little memory, or a broken "
+                "engine; see the log, and cluster.memory_limit_mb"
+            ) from error
         except TimeoutError as error:
             raise PluginError(
                 f"the worker was not ready within {self._options.start_seconds:g} s; "
@@ -196,19 +207,21 @@ class SupervisedWorker(DaskCluster):
         from distributed import Client, LocalCluster
 
         options = self._options
-        port = options.dashboard_port
         # One death is one lost attempt: the ledger counts them, not the scheduler.
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
-        self._cluster = LocalCluster(
-            n_workers=1,
-            threads_per_worker=options.threads or cores(),
-            processes=True,
-            host="127.0.0.1",
-            memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
-            dashboard_address=None if port is None else f"127.0.0.1:{port}",
-            silence_logs="CRITICAL",
-        )
-        self._client = Client(self._cluster, timeout=options.start_seconds)
+        with _signals_held():
+            self._cluster = LocalCluster(
+                n_workers=1,
+                threads_per_worker=options.threads or cores(),
+                processes=True,
+                host="127.0.0.1",
+                memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
+                # Without a port of its own, distributed would serve its pages on 8787.
+                dashboard_address=f"127.0.0.1:{options.dashboard_port or 0}",
+                scheduler_kwargs={"dashboard": options.dashboard_port is not None},
+                silence_logs="CRITICAL",
+            )
+            self._client = Client(self._cluster, timeout=options.start_seconds)
         self._prepare()
         return self
 
@@ -233,6 +246,26 @@ class SupervisedWorker(DaskCluster):
         for dask_future, result in lost.items():
             dask_future.cancel()
             result.set_exception(WorkerLostError("restarted after a deadline"))
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Start processes that never see Ctrl-C or a service manager's stop; the flow sees them after.
+
+    Both are sent to the whole process group, and it is the flow that says when the worker ends. A
+    blocked signal stays blocked in the threads and processes that begin here, those that replace a
+    dead worker included.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Its start would unblock them again (`multiprocessing/resource_tracker.py`).
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _quiet() -> None:

@@ -28,7 +28,7 @@ from rich.text import Text
 
 from flows import site, vocabulary
 from flows.broker import EmbeddedBroker
-from flows.reading import COLOURS
+from flows.reading import COLOURS, code_cell, confidence_cell
 from flows.settings import Layout
 from flows.subscriber import Subscriber
 from stages.errors import ConfigError, MarkwatchError
@@ -186,22 +186,20 @@ def _show(
 
 
 def _table(rows: Sequence[vocabulary.Row], expected: dict[tuple[str, str], str | None]) -> Table:
-    table = Table(box=None)
-    for head in ("seq", "camera", "image", "code", "expected", "status", "conf.", "ms"):
+    table = Table(box=None, pad_edge=False)
+    for head in ("seq", "camera", "image", "code", "status", "conf.", "should be"):
         table.add_column(head, no_wrap=True)
     for row in rows:
         code = expected.get((row["camera"], row["image"]))
         right = row["code"] == code
-        delay = (row["read_at"] - row["arrived_at"]).total_seconds() * 1000
         table.add_row(
             str(row["seq"]),
             row["camera"],
             Text(row["image"]),
-            Text(row["code"] or row["candidate"] or "-", style="bold" if right else "red"),
-            Text("" if right else code or "damaged", style="dim"),
+            code_cell(row),
             Text(row["status"], style=COLOURS[row["status"]]),
-            "" if row["confidence"] is None else f"{row['confidence']:.2f}",
-            f"{delay:.0f}",
+            confidence_cell(row),
+            Text("" if right else code or "damaged", style="dim"),
         )
     return table
 
@@ -264,10 +262,13 @@ def opening_lines(out: Path) -> tuple[str, str, str]:
     if python.is_relative_to(Path.cwd()):
         python = python.relative_to(Path.cwd())
     parts = f"{out}/parquet/recent"
+    names = ["seq", "camera", "image", "code", "status"]
+    query = f"SELECT {', '.join(names)} FROM '{parts}/**/*.parquet' ORDER BY seq"
     return (
-        f'{python} -c "import duckdb; print(duckdb.sql(\\"FROM \'{parts}/**/*.parquet\'\\"))"',
-        f"{python} -c \"import pandas; print(pandas.read_parquet('{parts}'))\"",
-        f"libreoffice {out}/csv/*.csv",
+        f'{python} -c "import duckdb; duckdb.sql(\\"{query}\\").show(max_rows=999)"',
+        f"{python} -c \"import pandas; print(pandas.read_parquet('{parts}')[{names}])\"",
+        # Comma, quote, UTF-8, from line 1, quoted cells stay text: leading zeros survive.
+        f'libreoffice --calc --infilter="CSV:44,34,76,1,,0,true" {out}/csv/*.csv',
     )
 
 

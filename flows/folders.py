@@ -17,11 +17,15 @@ from stages.ports import Site
 def make_folders(layout: Layout, settings: Settings) -> None:
     """Make the folders of a root, after `check_folders`.
 
+    An inbox elsewhere is not made: it is a share, and a folder in the place of one that is not
+    mounted would never see a picture.
+
     Raises:
         ConfigError: one cannot be made.
     """
     site = Site(settings.station, str(layout.root))
     inboxes = [path for choice in settings.sources.values() for path in _folders(choice, site)]
+    inboxes = [path for path in inboxes if path.is_relative_to(layout.root)]
     for path in (layout.work, layout.archive, layout.failed, layout.state, *inboxes):
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -69,17 +69,17 @@ class Intake:
         with self._guard:
             return not (self._arrived or self._whole or self._settler.pending)
 
-    def next_due(self) -> float | None:
+    def next_due(self, held: frozenset[str]) -> float | None:
         """Seconds until a file may be whole; 0 when one waits to be claimed, None for never."""
         with self._guard:
-            if self._arrived or self._whole:
+            if self._arrived or self._whole.keys() - held:
                 return 0.0
         return self._settler.next_due(self._clocks.tick())
 
-    def claim(self, room: int) -> list[ImageRef]:
-        """Claim at most `room` whole files and return them as pictures."""
+    def claim(self, room: int, held: frozenset[str] = frozenset()) -> list[ImageRef]:
+        """Claim at most `room` whole files, none of the `held` cameras, and return them."""
         self._settle()
-        chosen = self._take_turns(min(room, BATCH))
+        chosen = self._take_turns(min(room, BATCH), held)
         if not chosen:
             return []
         claims = [self._intent(arrival) for arrival in chosen]
@@ -132,13 +132,16 @@ class Intake:
             del self._whole[arrival.camera]
             self._turns.remove(arrival.camera)
 
-    def _take_turns(self, room: int) -> list[Arrival]:
+    def _take_turns(self, room: int, held: frozenset[str] = frozenset()) -> list[Arrival]:
         """At most `room` files that are whole, one camera after the other; the rest stay due."""
         chosen: list[Arrival] = []
         tries = TRIES
-        while self._turns and len(chosen) < room and tries:
+        while not held.issuperset(self._turns) and len(chosen) < room and tries:
             tries -= 1
             camera = self._turns.popleft()
+            if camera in held:
+                self._turns.append(camera)
+                continue
             waiting = self._whole[camera]
             due = waiting.pop(next(iter(waiting)))
             if waiting:

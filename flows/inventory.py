@@ -1,12 +1,15 @@
-"""The `plugins` command: what is installed, from which distribution, and what this root uses."""
+"""The `plugins` command: what is installed, from where, what this root uses, and its options."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from flows import plugins, recipes, settings
 from flows.settings import Layout
+from stages.options import Options
+from stages.preprocess import OPERATIONS
 
 
 def lines(root: Path) -> Iterator[str]:
@@ -21,6 +24,23 @@ def lines(root: Path) -> Iterator[str]:
             owner = point.dist.name if point.dist else "?"
             mark = "*" if (kind, name) in used else " "
             yield f"{mark} {kind:<11} {name:<12} {point.value}  ({owner})"
+
+
+def options() -> Iterator[str]:
+    """Every preprocess operation and plug-in with its options: default and description."""
+    for name, operation in OPERATIONS.items():
+        yield f"preprocess operation {name}"
+        yield from _model(operation.options)
+    for kind in plugins.GROUPS:
+        for name in plugins.installed(kind):
+            yield f"{kind} {name}"
+            yield from _model(plugins.load(kind, name).Options)
+
+
+def _model(model: type[Options]) -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        default = "required" if info.is_required() else json.dumps(info.default, default=str)
+        yield f"    {name}: {default}  # {info.description}"
 
 
 def _used(root: Path) -> set[tuple[plugins.Kind, str]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -308,6 +308,19 @@ class Ledger:
         """Note that these pictures lie where their report said."""
         with self._transaction() as db:
             db.executemany("UPDATE images SET state='archived' WHERE id=?", [(key,) for key in ids])
+
+    def set_conditions(self, conditions: Mapping[str, str]) -> None:
+        """Note what needs a person's attention now, for `status`; what is not named is over."""
+        now = vocabulary.instant(self._clock())
+        with self._transaction() as db:
+            names = [name for (name,) in db.execute("SELECT name FROM conditions")]
+            gone = [(name,) for name in names if name not in conditions]
+            db.executemany("DELETE FROM conditions WHERE name=?", gone)
+            db.executemany(
+                "INSERT INTO conditions (name, words, since) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET words=excluded.words",
+                [(name, words, now) for name, words in conditions.items()],
+            )
 
     def is_target(self, target: str) -> bool:
         """Whether a picture was, or is about to be, filed under this path."""

@@ -71,6 +71,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at TEXT NOT NULL,
             PRIMARY KEY (sink, seq)
         ) WITHOUT ROWID""",
+        """CREATE TABLE conditions (
+            name TEXT PRIMARY KEY,
+            words TEXT NOT NULL,
+            since TEXT NOT NULL
+        ) WITHOUT ROWID""",
         """CREATE TABLE replies (
             sink TEXT NOT NULL,
             seq INTEGER NOT NULL,

@@ -5,6 +5,7 @@ It runs the same graph as `watch`, on Dask's threads in this process.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -149,11 +150,23 @@ def _recipe(layout: Layout, name: str, site: Settings) -> recipes.Recipe:
 
 
 def _cells(row: vocabulary.Row) -> tuple[Text, ...]:
-    confidence = "" if row["confidence"] is None else f"{row['confidence']:.3f}"
     return (
         Text(row["image"]),
-        Text(row["code"] or row["candidate"] or "", style="bold" if row["code"] else "dim"),
+        code_cell(row),
         Text(row["status"], style=COLOURS[row["status"]]),
-        Text(confidence),
+        Text(confidence_cell(row)),
         Text(row["reason"] or "", style="dim"),
     )
+
+
+def code_cell(row: vocabulary.Row) -> Text:
+    """The code, or in brackets what it may be but was not given out as."""
+    if row["code"]:
+        return Text(row["code"], style="bold")
+    return Text(f"({row['candidate']})" if row["candidate"] else "-", style="dim")
+
+
+def confidence_cell(row: vocabulary.Row) -> str:
+    """Two digits, never rounded up over a threshold."""
+    confidence = row["confidence"]
+    return "" if confidence is None else f"{math.floor(confidence * 100) / 100:.2f}"

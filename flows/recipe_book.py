@@ -1,7 +1,8 @@
 """The recipes of a running flow: loaded at start, and again when a file changes.
 
 A changed recipe holds from the next batch; an invalid one leaves the old in force and is told in
-`errors`. Files are looked at again at most once a second.
+`errors`. A camera whose first recipe of its own is invalid is held back, for its codes would go out
+under the default's looser rules. Files are looked at again at most once a second.
 """
 
 from __future__ import annotations
@@ -41,19 +42,27 @@ class RecipeBook:
         """The recipe in force for a camera."""
         return self._named.get(camera, self._named[recipes.DEFAULT])
 
+    @property
+    def held(self) -> frozenset[str]:
+        """The cameras whose pictures stay in the inbox until their recipe is valid."""
+        return frozenset(self.errors.keys() - self._named.keys())
+
     def engines(self) -> tuple[Engine, ...]:
         """Every engine that a recipe needs, each once."""
         every = [engine for recipe in self._named.values() for engine in recipe.engines]
         return tuple({engine.key: engine for engine in every}.values())
 
-    def refresh(self) -> None:
-        """Take in what changed on disk, if it was not looked at within the last second."""
+    def refresh(self) -> bool:
+        """Take in what changed on disk, if it was not looked at within the last second.
+
+        Returns whether anything changed.
+        """
         if self._tick() - self._looked < LOOK_SECONDS:
-            return
+            return False
         self._looked = self._tick()
         stamp = self._stamps()
         if stamp == self._stamp:
-            return
+            return False
         self._stamp = stamp
         present = {recipes.DEFAULT, *recipes.names(self._layout)}
         for name in present:
@@ -64,7 +73,6 @@ class RecipeBook:
                 self._log.error(
                     "recipe is invalid, the old one stays", recipe=name, error=str(error)
                 )
-                self._named.setdefault(name, self._named[recipes.DEFAULT])
                 continue
             self.errors.pop(name, None)
             if self._named.get(name) != recipe:
@@ -73,6 +81,9 @@ class RecipeBook:
         for gone in self._named.keys() - present:
             self._log.info("recipe removed", recipe=gone)
             del self._named[gone]
+        for gone in self.errors.keys() - present:
+            del self.errors[gone]
+        return True
 
     def _stamps(self) -> tuple[tuple[str, int, int], ...]:
         found = []

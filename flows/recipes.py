@@ -65,7 +65,8 @@ class RecipeFile(Options):
 
     description: str = Field(default="", description="what this recipe is for, in words")
     preprocess: tuple[Step, ...] = Field(
-        default=(), description="operations on the whole picture, in order"
+        default=(),
+        description="operations on the whole picture, in order; plugins --options lists them",
     )
     fields: tuple[FieldRecipe, ...] = Field(
         default=({},), min_length=1, description="the things to be read in a picture"

@@ -30,10 +30,12 @@ from flows.choices import (
     misfits,
 )
 from flows.settle import SettleOptions
-from flows.yamlfile import Layer, complaints, overlay, read_layer
+from flows.yamlfile import Layer, Loc, complaints, overlay, read_layer
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError
 from stages.options import Options
+
+ROOT_VARIABLE = "MARKWATCH_ROOT"
 
 
 class IntakeOptions(SettleOptions):
@@ -117,7 +119,7 @@ class Settings(Options):
     )
     sources: dict[Name, SourceChoice] = Field(
         default={"folder": {"use": "folder"}},
-        description="where pictures come from: these and no others",
+        description="where pictures come from, each under a name of its own; null switches one off",
     )
     intake: IntakeOptions = Field(default={}, description="when a file is whole, how many at once")
     decode: DecodeOptions = Field(default={}, description="limits on what is opened as a picture")
@@ -131,7 +133,7 @@ class Settings(Options):
             "parquet": {"use": "parquet"},
             "csv": {"use": "csv"},
         },
-        description="where the readings go: these and no others, each under a name of your choice",
+        description="where the readings go, each under a name of its own; null switches one off",
     )
     delivery: DeliveryOptions = Field(default={}, description="how hard the sinks are tried")
     log: LogOptions = Field(default={}, description="what is logged, and how")
@@ -144,6 +146,7 @@ class Settings(Options):
         return {
             name: {"use": name, **item} if isinstance(item, Mapping) else item
             for name, item in value.items()
+            if item is not None
         }
 
     @model_validator(mode="after")
@@ -199,38 +202,43 @@ def load(root: Path, flags: Mapping[str, Any] | None = None) -> Settings:
         for path in (layout.conf / "markwatch.yaml", layout.conf / "local.yaml")
         if path.is_file()
     ]
-    # A file that names instances names all of them; the environment changes single options.
-    instances = {
-        key: Settings.model_fields[key].default
-        for key in ("sources", "sinks")
-        if not any(key in layer.values for layer in layers)
-    }
+    instances = {key: Settings.model_fields[key].default for key in ("sources", "sinks")}
     layers.insert(0, Layer("defaults", instances))
-    layers.append(Layer("environment", from_environment(os.environ)))
+    values = from_environment(os.environ)
+    layers.append(Layer("environment", values, place=_variable))
     if flags:
-        layers.append(Layer("command line", flags))
+        layers.append(Layer("command line", flags, place=lambda _: "command line"))
     try:
         return Settings.model_validate(overlay(layers))
     except ValidationError as error:
         raise ConfigError("\n".join(complaints(error, layers))) from error
 
 
+def _variable(loc: Loc) -> str:
+    return f"environment {PREFIX}{'__'.join(str(part).upper() for part in loc)}"
+
+
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """The tree that `MARKWATCH__SINKS__MQTT__PORT=1884` and its like describe.
 
-    A value that begins with `[` or `{` is JSON. Names of instances are matched in lower case with
-    `_` as typed.
+    A value that begins with `[` or `{` is JSON, `null` switches an instance off. Names of instances
+    are matched in lower case.
 
     Raises:
-        ConfigError: a value is not the JSON that it begins as.
+        ConfigError: a value is not the JSON that it begins as, or a name has one `_` for two.
     """
     tree: dict[str, Any] = {}
     for name in sorted(environment):
         if not name.upper().startswith(PREFIX):
+            if name.upper().startswith(PREFIX[:-1]) and name != ROOT_VARIABLE:
+                raise ConfigError(
+                    f"environment {name}: unknown; sections are divided by two underscores, as in "
+                    f"{PREFIX}SINKS__MQTT__HOST"
+                )
             continue
         *parents, leaf = name[len(PREFIX) :].lower().split("__")
         text = environment[name]
-        value: Any = FromEnvironment(text)
+        value: Any = None if text == "null" else FromEnvironment(text)
         if text[:1] in "[{" and text:
             try:
                 value = json.loads(text)

@@ -17,6 +17,8 @@ from flows.positions import Intervals, Position
 from flows.settings import Layout
 from stages.errors import ConfigError
 
+PIPE_WIDTH = 200
+
 
 def show(root: Path, *, as_json: bool) -> None:
     """Print the status of a root.
@@ -26,10 +28,13 @@ def show(root: Path, *, as_json: bool) -> None:
     """
     site = settings.load(root)
     found = status(Layout(root), datetime.now(UTC))
+    for name in found["sinks"].keys() - site.sinks.keys():
+        found["conditions"][f"sink {name}"] = "is not configured any more; its rows wait"
     if as_json:
         sys.stdout.write(json.dumps({"station": site.station, **found}, ensure_ascii=False) + "\n")
         return
-    console = Console()
+    # A pipe has no width of its own, and must not cut what it carries.
+    console = Console() if sys.stdout.isatty() else Console(width=PIPE_WIDTH)
     images = found["images"]
     balance = "=" if images["seen"] == images["reported"] + images["in_work"] else "IS NOT"
     console.print(
@@ -41,12 +46,9 @@ def show(root: Path, *, as_json: bool) -> None:
         "camera", "seen", "reported", "failed", "last picture", "status", "at", box=None
     )
     for name, camera in found["cameras"].items():
-        cells = (name, camera["seen"], camera["reported"], camera["failed"], camera["last_image"])
-        cameras.add_row(
-            *(str(cell or "") for cell in cells),
-            camera["last_status"] or "",
-            camera["last_at"] or "",
-        )
+        counts = (str(camera[key]) for key in ("seen", "reported", "failed"))
+        last = (camera["last_image"] or "", camera["last_status"] or "")
+        cameras.add_row(name, *counts, *last, (camera["last_at"] or "")[:19].replace("T", " "))
     console.print(cameras, highlight=False, markup=False)
     sinks = Table(
         "sink", "committed", "delivered", "dead", "pending", "oldest", "last error", box=None
@@ -60,6 +62,8 @@ def show(root: Path, *, as_json: bool) -> None:
             sink["error"] or "",
         )
     console.print(sinks, highlight=False, markup=False)
+    for name, words in found["conditions"].items():
+        console.print(f"attention: {name}: {words}", style="yellow", highlight=False, markup=False)
 
 
 def status(layout: Layout, now: datetime) -> dict[str, Any]:
@@ -76,7 +80,8 @@ def status(layout: Layout, now: datetime) -> dict[str, Any]:
     db.row_factory = sqlite3.Row
     try:
         db.execute("BEGIN")
-        return {**_images(db), "sinks": _sinks(db, now)}
+        conditions = dict(db.execute("SELECT name, words FROM conditions ORDER BY name").fetchall())
+        return {**_images(db), "sinks": _sinks(db, now), "conditions": conditions}
     finally:
         db.close()
 

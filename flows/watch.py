@@ -70,6 +70,7 @@ class Watch:
             self._dispatch = Dispatch(
                 self._settings, ledger, self._book, place, self._clocks.tick, self._wake.set
             )
+            self._tell_conditions()
             self._recover(isolated=place.isolated)
             with place:
                 for line in place.warm(self._book.engines()):
@@ -85,6 +86,10 @@ class Watch:
                 finally:
                     complete = self._finish()
         return complete
+
+    def _tell_conditions(self) -> None:
+        told = {f"recipe {name}": words for name, words in self._book.errors.items()}
+        self._ledger.set_conditions(told)
 
     def _recover(self, *, isolated: bool) -> None:
         unfinished = self._ledger.unfinished()
@@ -122,7 +127,7 @@ class Watch:
         return self._intake.idle and not self._dispatch.held
 
     def _pause(self) -> None:
-        due = self._intake.next_due() if self._room() else None
+        due = self._intake.next_due(self._book.held) if self._room() else None
         wait = TICK_SECONDS if due is None else min(TICK_SECONDS, max(due, 0.001))
         self._wake.wait(wait)
         self._wake.clear()
@@ -132,8 +137,9 @@ class Watch:
 
     def _step(self) -> bool:
         """One turn of the loop: claim, send, collect, file. Returns whether it did anything."""
-        self._book.refresh()
-        claimed = self._intake.claim(self._room())
+        if self._book.refresh():
+            self._tell_conditions()
+        claimed = self._intake.claim(self._room(), self._book.held)
         self._dispatch.add(Waiting(image, 0) for image in claimed)
         moved = self._read()
         if self._unfiled and self._clocks.tick() >= self._file_at:

@@ -7,7 +7,7 @@ value is the one that an error names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Layer:
     label: str
     values: Mapping[str, Any]
     lines: Mapping[Loc, int] = field(default_factory=dict)
+    place: Callable[[Loc], str] = lambda loc: "the defaults"
 
 
 class _Duplicate(yaml.YAMLError):
@@ -108,11 +109,17 @@ def complaints(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
     """One line for each mistake: `conf/markwatch.yaml:14 sinks.mqtt.port: 0 ...`."""
     ordered = list(layers)
     items = error.errors(include_url=False)
-    return [
-        f"{_place(ordered, item['loc'])} {_dotted(item['loc'])}: {_message(item)}"
+    told = [
+        (_place(ordered, item["loc"]), f"{_dotted(item['loc'])}: {_message(item)}")
         for item in items
         if not _follows(item, items)
     ]
+    return [f"{place} {words}" for place, words in sorted(told, key=lambda each: _order(each[0]))]
+
+
+def _order(place: str) -> tuple[str, int]:
+    file, _, line = place.rpartition(":")
+    return (file, int(line)) if line.isdigit() else (place, 0)
 
 
 def _follows(item: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> bool:
@@ -130,7 +137,7 @@ def _place(layers: list[Layer], loc: Loc) -> str:
             if line:
                 return f"{layer.label}:{line}"
             if not layer.lines and _holds(layer.values, loc[:length]):
-                return layer.label
+                return layer.place(loc[:length])
     return layers[-1].label if layers else "configuration"
 
 
@@ -155,6 +162,10 @@ def _message(item: Mapping[str, Any]) -> str:
         return "unknown key"
     if item["type"] == "missing":
         return "is required"
+    if item["type"] in ("tuple_type", "list_type"):
+        return "must be a list: begin each item with '- ', or write [a, b]"
+    if item["type"] in ("dict_type", "model_type", "mapping_type", "model_attributes_type"):
+        return "must be a mapping of keys to values"
     value = item["input"]
     if isinstance(value, bool | int | float | str) and item["type"] != "value_error":
         message = f"{value!r}: {message[0].lower()}{message[1:]}"

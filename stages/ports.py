@@ -112,6 +112,14 @@ class Source(Plugin, Protocol):
         """
         ...
 
+    def probe(self) -> str:
+        """Return one line that says where pictures come from, and how they are seen.
+
+        Raises:
+            ConfigError: the place is not there or cannot be read; the text says the remedy.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -32,8 +33,16 @@ from stages.ports import Batch, Cut, Receipt, Site
 
 
 def _resolvable(host: str) -> str:
+    if "/" in host or host.count(":") == 1:
+        raise ValueError(f"{host!r} is more than a name; write the port as `port`, TLS as `tls`")
     host.encode("idna")
     return host
+
+
+def _levels(root: str) -> str:
+    if not root.strip("/") or root.startswith(("$", "/")) or re.search(r"[+#\x00-\x1f]", root):
+        raise ValueError(f"{root!r} cannot begin a topic: no +, #, and no $ or / at its start")
+    return root
 
 
 class TlsOptions(Options):
@@ -60,9 +69,8 @@ class MqttOptions(Options):
     embedded_port: int = Field(
         default=1883, ge=0, le=65535, description="port of the embedded broker; 0 for a free one"
     )
-    root: str = Field(
+    root: Annotated[str, AfterValidator(_levels)] = Field(
         default="markwatch",
-        pattern=r"^[^+#$/\x00-\x1f][^+#\x00-\x1f]*$",
         description="first levels of every topic, e.g. enterprise/site/area/line",
     )
     client_id: str | None = Field(
@@ -208,8 +216,12 @@ class MqttSink:
         with contextlib.ExitStack() as stack:
             endpoint = self._endpoint()
             if self._options.host is None and self._embedded_port is None:
-                broker = stack.enter_context(EmbeddedBroker(self._options.embedded_port))
-                endpoint = self._endpoint(broker.port)
+                try:
+                    broker = stack.enter_context(EmbeddedBroker(self._options.embedded_port))
+                    endpoint = self._endpoint(broker.port)
+                except DeliveryError:
+                    # Somebody listens there: a watch that runs, if it speaks MQTT.
+                    endpoint = self._endpoint(self._options.embedded_port)
             link = Link(endpoint, f"{self._client_id}-check")
             stack.callback(link.close)
             link.open()

@@ -23,6 +23,7 @@ from flows.filenames import printable
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
 from flows.sources.scan import Names, Scan
+from stages.errors import ConfigError
 from stages.options import Options
 from stages.ports import ScanEnd, Site
 from stages.records import Arrival, Hint
@@ -103,6 +104,7 @@ class FolderSource:
         self._kinds: tuple[str, ...] = ()
         self._mode: Mode = "polling"
         self._deaf = 0
+        self._away = False
         self._supervise_at = self._walk_at = self._look_at = self._asked_from = 0.0
         self._over.clear()
         return self
@@ -138,6 +140,21 @@ class FolderSource:
                 self._wait()
         finally:
             self._events.stop()
+
+    def probe(self) -> str:
+        """Name the inbox, its file system and the mode."""
+        if not os.path.isdir(self._inbox):
+            raise ConfigError(
+                f"{printable(self._inbox)} is not there: mount the share, or make the folder"
+            )
+        if not os.access(self._inbox, os.R_OK | os.W_OK | os.X_OK):
+            raise ConfigError(
+                f"{printable(self._inbox)} may not be changed by this user, and claiming moves a "
+                "picture out of it: give this user the right to write there"
+            )
+        kinds = filesystems_under(os.path.realpath(self._inbox))
+        mode = mode_for(kinds) if self._options.mode == "auto" else self._options.mode
+        return f"{printable(self._inbox)} ({', '.join(kinds)}), {mode}"
 
     def _stopped(self, stop: threading.Event) -> bool:
         return stop.is_set() or self._over.is_set()
@@ -202,9 +219,13 @@ class FolderSource:
         """Begin to watch, or begin anew when the folder or watchdog is not what it was."""
         place = self._place()
         if place is None:
+            if not self._away:
+                self._away = True
+                self._log.warning("inbox is away, waiting for it", inbox=printable(self._inbox))
             self._watched = None
             self._events.stop()
             return
+        self._away = False
         kinds = filesystems_under(self._inbox)
         reason = self._reason(place, kinds, now)
         if reason is None:

@@ -17,7 +17,7 @@ from flows import vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("watch", "read", "check", "status", "demo", "bench", "plugins", "init")
-SCRIPTED = "recogniser: {use: scripted}\nsinks: {csv: {}}\n"
+SCRIPTED = "recogniser: {use: scripted}\nsinks: {mqtt: null, parquet: null}\n"
 EVERYTHING = "fields: [{detect: {use: everything}}]\n"
 
 
@@ -74,7 +74,7 @@ def test_read_when_asked_without_json_then_shows_a_table(plant, tmp_path):
     picture(tmp_path / "a.png", 100)
     done = run("read", str(tmp_path / "a.png"), "--root", str(plant.root))
     assert done.returncode == 0
-    assert re.search(r"a\.png +G100 +read +0\.961", done.stdout)
+    assert re.search(r"a\.png +G100 +read +0\.96", done.stdout)
     assert done.stderr == ""
 
 
@@ -168,7 +168,7 @@ def test_check_when_all_is_right_then_a_line_each_and_zero(plant):
 def test_check_when_things_are_wrong_then_tells_each_and_one(plant):
     plant.configure(
         "recogniser: {use: trocr, checkpoint: data/models/none}\n"
-        "sinks: {mqtt: {host: 127.0.0.1, port: 1}, csv: {}}\n",
+        "sinks: {mqtt: {host: 127.0.0.1, port: 1}}\n",
         recipe=EVERYTHING,
     )
     (plant.layout.recipes / "cam.yaml").write_text("preprocess: [{blur: {kernel_px: 4}}]\n")

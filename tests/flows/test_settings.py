@@ -45,6 +45,13 @@ def test_load_when_layers_overlap_then_the_later_one_wins(tmp_path, monkeypatch)
     assert (site.station, options.port, options.root) == ("from-yaml", 1886, "b")
 
 
+def test_load_when_a_file_names_one_sink_then_the_others_stay_and_null_switches_off(tmp_path):
+    write(tmp_path, "sinks:\n  mqtt: {port: 1884}\n  scada: {use: mqtt, port: 1885}\n  csv: null\n")
+    site = settings.load(tmp_path)
+    assert set(site.sinks) == {"mqtt", "parquet", "scada"}
+    assert site.sinks["mqtt"].options.port == 1884
+
+
 def test_load_when_several_keys_are_wrong_then_tells_all_with_file_and_line(tmp_path):
     lines = complaint(
         write(
@@ -61,7 +68,7 @@ def test_load_when_the_last_layer_is_wrong_then_names_that_layer(tmp_path, monke
     write(tmp_path, "station: fine\n")
     monkeypatch.setenv("MARKWATCH__STATION", "not fine")
     (line,) = complaint(tmp_path)
-    assert line.startswith("environment station:")
+    assert line.startswith("environment MARKWATCH__STATION station:")
 
 
 def test_load_when_a_plugin_is_unknown_then_lists_what_is_installed(tmp_path):

@@ -24,7 +24,7 @@ cluster: {scheduler: threads, threads: 2}
 recogniser: {use: scripted}
 sinks:
   parquet: {max_seconds: 0.2}
-  csv: {}
+  mqtt: null
 """
 EVERYTHING = "fields: [{detect: {use: everything}}]\n"
 SUPERVISED = FILES_ONLY.replace("scheduler: threads, threads: 2", "threads: 2, {extra}")
@@ -53,9 +53,7 @@ def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any
     with (SAMPLES / "expected.csv").open(newline="", encoding="utf-8") as file:
         expected = list(csv.DictReader(file))[::4]
     shutil.copytree(CHECKOUT / "conf" / "recipes", plant.layout.recipes, dirs_exist_ok=True)
-    plant.configure(
-        f"sinks: {{mqtt: {{host: 127.0.0.1, port: {any_broker}}}, parquet: {{}}, csv: {{}}}}"
-    )
+    plant.configure(f"sinks: {{mqtt: {{host: 127.0.0.1, port: {any_broker}}}}}")
     with Subscriber(any_broker, protocol=4) as subscriber:
         plant.start()
         plant.wait_for("watching")
@@ -101,8 +99,9 @@ def test_watch_when_killed_again_and_again_then_every_file_and_row_is_there_once
     count = 60
     chance = random.Random(20261120)
     broker = Mosquitto(tmp_path).start()
-    mqtt = f"  mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
-    plant.configure(SUPERVISED.replace("{extra}", "max_chunk: 4") + mqtt, recipe=EVERYTHING)
+    mqtt = f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}"
+    site = SUPERVISED.replace("{extra}", "max_chunk: 4").replace("mqtt: null", mqtt)
+    plant.configure(site, recipe=EVERYTHING)
     for number in range(count):
         picture(plant.inbox(f"cam-{number % 3}") / f"{number:03d}.png", 50 + number)
     with Subscriber(broker.port) as subscriber:

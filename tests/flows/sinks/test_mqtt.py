@@ -387,8 +387,13 @@ def test_probe_when_there_is_no_broker_then_the_error_says_what_is_missing():
         make_sink(port).probe()
     with pytest.raises(DeliveryError, match="the name cannot be resolved"):
         make_sink(None, host="no-such-host.invalid").probe()
-    with EmbeddedBroker() as taken, pytest.raises(DeliveryError, match="embedded_port"):
-        make_sink(None, embedded_port=taken.port).probe()
+
+
+def test_probe_when_the_embedded_broker_runs_already_then_it_is_asked():
+    with EmbeddedBroker() as running:
+        said = make_sink(None, embedded_port=running.port).probe()
+    assert f"127.0.0.1:{running.port}" in said
+    assert "embedded broker" in said
 
 
 def test_probe_when_something_else_answers_then_the_error_says_so():
