@@ -29,7 +29,8 @@ def show(root: Path, *, as_json: bool) -> None:
     site = settings.load(root)
     found = status(Layout(root), datetime.now(UTC))
     for name in found["sinks"].keys() - site.sinks.keys():
-        found["conditions"][f"sink {name}"] = "is not configured any more; its rows wait"
+        waiting = found["sinks"][name]["pending"]
+        found["conditions"][f"sink {name}"] = f"is not configured any more; {waiting} rows wait"
     if as_json:
         sys.stdout.write(json.dumps({"station": site.station, **found}, ensure_ascii=False) + "\n")
         return

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,61 @@ def test_watch_when_a_recipe_changes_then_the_next_picture_is_read_under_it(plan
     rows = plant.parquet_rows()
     assert [row["status"] for row in rows] == ["read", "mismatch", "mismatch"]
     assert rows[0]["recipe"] != rows[1]["recipe"] == rows[2]["recipe"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watch_when_the_whole_group_is_signalled_then_the_worker_finishes_what_it_reads(
+    plant, number
+):
+    plant.configure(SUPERVISED.replace("{extra}", "memory_limit_mb: 2048"), recipe=EVERYTHING)
+    for index in range(3):
+        picture(plant.inbox("cam") / f"{index}.png", 55)
+    plant.start()
+    plant.wait_until(lambda: plant.claimed("attempts=1"), "the first attempt")
+    os.killpg(plant.process.pid, number)
+    assert plant.finish() == 0
+    assert not plant.logged("chunk lost")
+    assert [row["code"] for row in plant.parquet_rows()] == ["G055"] * 3
+    assert plant.query("SELECT DISTINCT attempts FROM images") == [(1,)]
+    assert "Traceback" not in str(plant.log)
+
+
+def test_watch_when_a_camera_gets_a_first_recipe_that_is_invalid_then_its_pictures_wait(plant):
+    plant.configure(FILES_ONLY, recipe=EVERYTHING)
+    plant.start()
+    plant.wait_for("watching")
+    own = plant.layout.recipes / "careful.yaml"
+    own.write_text("fields: [{detect: {use: everything}, map: {format: 'X{3'}}]\n")
+    plant.wait_for("recipe is invalid, the old one stays")
+    picture(plant.inbox("careful") / "1.png", 100)
+    picture(plant.inbox("other") / "2.png", 101)
+    plant.wait_until(lambda: plant.reported() == 1, "the other camera's")
+    assert "careful.yaml:1 fields[0].map.format" in plant.status()["conditions"]["recipe careful"]
+    own.write_text("fields: [{detect: {use: everything}, map: {format: 'X\\d{3}'}}]\n")
+    plant.wait_until(lambda: plant.reported() == 2, "the picture that waited")
+    assert plant.stop() == 0
+    assert [row["status"] for row in plant.parquet_rows()] == ["read", "mismatch"]
+    assert plant.status()["conditions"] == {}
+
+
+def test_watch_when_a_share_is_not_mounted_then_waits_for_it_and_check_says_so(plant, tmp_path):
+    share = tmp_path / "share"
+    plant.configure(FILES_ONLY + f"sources: {{folder: {{inbox: '{share}'}}}}\n", recipe=EVERYTHING)
+    said = run("check", "--root", str(plant.root)).stdout
+    assert f"{share} is not there: mount the share" in " ".join(said.split())
+    plant.start()
+    plant.wait_for("inbox is away, waiting for it")
+    assert not share.exists()
+    picture(share / "cam" / "1.png", 100)
+    plant.wait_until(lambda: plant.reported() == 1, "the picture on the share")
+    assert plant.stop() == 0
+
+
+def test_status_when_a_sink_is_configured_no_more_then_says_so(plant):
+    plant.configure(FILES_ONLY, recipe=EVERYTHING)
+    picture(plant.inbox("cam") / "1.png", 100)
+    plant.start("--once")
+    assert plant.finish() == 0
+    plant.configure(FILES_ONLY + "  csv: null\n", recipe=EVERYTHING)
+    found = plant.status()
+    assert found["conditions"] == {"sink csv": "is not configured any more; 0 rows wait"}
