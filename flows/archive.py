@@ -67,9 +67,7 @@ class Archive:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if filing.note is not None:
-                    durable.write_new(
-                        target.with_name(_reason_name(target.name)), filing.note.encode()
-                    )
+                    _write_note(target.with_name(_reason_name(target.name)), filing)
                 if os.path.lexists(source):
                     durable.move_new(source, target)
                 elif not os.path.lexists(target):
@@ -99,6 +97,15 @@ def filing(outcome: Outcome, work: str) -> Filing:
         else None
     )
     return Filing(result.image.id, work, outcome.target, note)
+
+
+def _write_note(path: Path, filing: Filing) -> None:
+    try:
+        durable.write_new(path, (filing.note or "").encode())
+    except FileExistsError:
+        # Written before a crash; what a restart knows (no stage) may differ from what it says.
+        if json.loads(path.read_bytes()).get("id") != filing.id:
+            raise
 
 
 def reason_note(image: ImageRef, stage: str | None, reason: str | None) -> str:

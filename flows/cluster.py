@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import structlog
 
-from flows.engines import ENGINES, warm
+from flows.engines import unload, warm
 from flows.recipes import Engine
 from flows.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError, PluginError
@@ -67,6 +67,10 @@ class Cluster(Protocol):
         """Kill what is running and start anew; every open future fails with `WorkerLostError`."""
         ...
 
+    def renew(self) -> None:
+        """Load the engines anew, with nothing in flight: one may be broken by what it read."""
+        ...
+
 
 def cluster(options: ClusterOptions, log: LogOptions) -> Cluster:
     """The place that the options name; what its workers log is written as `log` says."""
@@ -95,12 +99,17 @@ class DaskThreads:
     def __enter__(self) -> Self:
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="stage")
         self._waiters = ThreadPoolExecutor(self.slots, thread_name_prefix="chunk")
+        self._hung = False
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._waiters.shutdown(cancel_futures=True)
-        self._pool.shutdown(cancel_futures=True)
-        ENGINES.close()
+        self._waiters.shutdown(wait=not self._hung, cancel_futures=True)
+        self._pool.shutdown(wait=not self._hung, cancel_futures=True)
+        if not self._hung:
+            unload()
+
+    def renew(self) -> None:
+        unload()
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
         return self._pool.submit(warm, engines).result()
@@ -110,6 +119,7 @@ class DaskThreads:
 
     def restart(self) -> None:
         # A thread cannot be killed; the deadline of a hung engine is told, not enforced.
+        self._hung = True
         structlog.get_logger("markwatch.cluster").error(
             "a picture is over its deadline, and threads cannot be stopped: use scheduler: worker"
         )
@@ -197,6 +207,9 @@ class DaskCluster:
             result.set_exception(WorkerLostError("restarted after a deadline"))
         self._client.restart(timeout=self._options.start_seconds, wait_for_workers=False)
 
+    def renew(self) -> None:
+        self._client.run(unload)
+
 
 class SupervisedWorker(DaskCluster):
     """A `LocalCluster` of one process on loopback, watched by Dask's nanny."""
@@ -246,6 +259,9 @@ class SupervisedWorker(DaskCluster):
         for dask_future, result in lost.items():
             dask_future.cancel()
             result.set_exception(WorkerLostError("restarted after a deadline"))
+
+    def renew(self) -> None:
+        self.restart()
 
 
 @contextmanager

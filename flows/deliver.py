@@ -8,11 +8,13 @@ without gets one strictly ordered log, cut into batches as its `Cut` says.
 
 from __future__ import annotations
 
+import itertools
 import random
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any, Literal
 
 import structlog
@@ -61,9 +63,16 @@ class Delivery:
         self._progress = threading.Condition()
         self._failing = False
         self._waiting_since: float | None = None
+        self._waiting_day: date | None = None
         self._boundary = 0
+        self._refused = Intervals()
+        self._refused_until = 0.0
         self._log = structlog.get_logger("markwatch.deliver").bind(sink=name)
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
+
+    def open(self) -> None:
+        """Make this sink's place in the ledger; every sink's, before any of them starts."""
+        self._ledger.places.open(self.name, self._choice.start)
 
     def start(self) -> None:
         """Begin to follow the log."""
@@ -79,21 +88,26 @@ class Delivery:
         self._wake.set()
 
     def drain(self) -> None:
-        """Say that no more rows will come: close partial batches and deliver what is left."""
+        """Say that no more rows will come: close partial batches and deliver what is left.
+
+        A sink that is pausing after a failure tries once more at once.
+        """
+        self._failing = False
         self._flush.set()
         self._wake.set()
 
     def settled(self, timeout: float) -> bool:
         """Wait until nothing is pending or the sink fails; returns whether nothing is pending."""
         with self._progress:
-            self._progress.wait_for(lambda: self._failing or self.pending() == 0, timeout)
+            self._progress.wait_for(lambda: self._stuck() or self.pending() == 0, timeout)
         return self.pending() == 0
+
+    def _stuck(self) -> bool:
+        return self._failing or bool(self._refused.spans)
 
     def pending(self) -> int:
         """How many rows this sink still owes, by the ledger."""
-        return self._ledger.places.position(self.name, self._choice.start).pending(
-            self._ledger.head()
-        )
+        return self._ledger.places.position(self.name).pending(self._ledger.head())
 
     def stop(self, timeout: float) -> None:
         """End the thread; what is not delivered stays in the ledger."""
@@ -114,10 +128,14 @@ class Delivery:
                 # A sink may be a stranger's: whatever it raises, its rows are offered again.
                 self._log.exception("sink broke")
                 self._failed(f"{type(error).__name__}: {' '.join(str(error).split())}")
-            self._stop.wait(pause.next())
+            self._rest(pause)
+
+    def _rest(self, pause: Backoff) -> None:
+        (self._stop if self._flush.is_set() else self._flush).wait(pause.next())
 
     def _follow(self, sink: Sink, pause: Backoff) -> None:
-        position = self._ledger.places.position(self.name, self._choice.start)
+        places = self._ledger.places
+        position = places.position(self.name)
         self._boundary = self._ledger.head()
         announced: str | None = None
         while not self._stop.is_set():
@@ -130,21 +148,21 @@ class Delivery:
                 self._wake.wait(wait)
                 continue
             if sink.cut.planned and not offer.resumed:
-                self._ledger.places.plan(self.name, offer.batch.after, offer.batch.to)
+                places.plan(self.name, offer.batch.after, offer.batch.to)
             try:
                 receipt = sink.deliver(offer.batch) if offer.batch.rows else Receipt()
             except DeliveryError as error:
                 self._failed(str(error))
-                self._stop.wait(pause.next())
+                self._rest(pause)
                 # What is committed by now waited out the failure: it is backlog.
                 self._boundary = self._ledger.head()
-                position = self._ledger.places.position(self.name, self._choice.start)
+                position = places.position(self.name)
                 continue
-            position = self._ledger.places.receive(
-                self.name, position, covered(offer.batch, receipt), receipt
-            )
+            position = places.receive(self.name, position, covered(offer.batch, receipt), receipt)
             for seq, reason in receipt.dead.items():
                 self._log.error("refused for good", seq=seq, reason=reason)
+            if receipt.refused:
+                self._hold_back(receipt.refused)
             if self._failing:
                 self._log.info("delivering again", pending=position.pending(self._ledger.head()))
             with self._progress:
@@ -156,6 +174,9 @@ class Delivery:
         """The batch to offer now, or how long to wait."""
         head = self._head()
         late, resumed = False, False
+        if self._clocks.tick() >= self._refused_until:
+            self._refused = Intervals()
+        position = replace(position, done=position.done.union(self._refused))
         if cut.lanes:
             found = position.next_in_lanes(head, self._boundary)
             span, late = found if found is not None else (None, False)
@@ -165,6 +186,12 @@ class Delivery:
         if span is None:
             self._waiting_since = None
             return None, IDLE_SECONDS
+        if self._waiting_since is not None and not (resumed or self._flush.is_set()):
+            # Nothing but time can close this batch: its rows were looked at already.
+            wait = self._wait_for_more(cut)
+            same_day = not cut.daily or self._clocks.now().date() == self._waiting_day
+            if wait > 0 and same_day and span[1] - span[0] < cut.max_rows:
+                return None, wait
         rows = self._ledger.rows(
             *span,
             cameras=self._choice.cameras,
@@ -175,6 +202,7 @@ class Delivery:
             return Offer(Batch(rows, *span, cursor=position.cursor), resumed=True), 0.0
         rows, to, closed = close(rows, span, cut, self._clocks.now())
         if not closed and rows and not self._flush.is_set():
+            self._waiting_day = rows[0]["read_at"].date()
             wait = self._wait_for_more(cut)
             if wait > 0:
                 return None, wait
@@ -186,7 +214,7 @@ class Delivery:
         head = self._ledger.head()
         if self._choice.after is None:
             return head
-        gap = self._ledger.places.position(self._choice.after, "first").next_in_order(head)
+        gap = self._ledger.places.position(self._choice.after).next_in_order(head)
         return head if gap is None else min(head, gap[0])
 
     def _wait_for_more(self, cut: Cut) -> float:
@@ -195,10 +223,24 @@ class Delivery:
             self._waiting_since = now
         return max(0.0, cut.max_seconds - (now - self._waiting_since))
 
+    def _hold_back(self, refused: Mapping[int, str]) -> None:
+        """Pass over what the far side refuses for now, so that it does not stop the rest."""
+        if not self._refused.spans:
+            self._refused_until = self._clocks.tick() + self._options.max_backoff_seconds
+            self._log.warning("refused for now", error=next(iter(refused.values())))
+        self._refused = self._refused.union(intervals(refused))
+        self._ledger.places.sink_failed(self.name, next(iter(refused.values())))
+        with self._progress:
+            self._progress.notify_all()
+
     def _failed(self, words: str) -> None:
         if not self._failing:
             self._log.warning("not delivering", error=words)
-        self._ledger.places.sink_failed(self.name, words)
+        try:
+            self._ledger.places.sink_failed(self.name, words)
+        except sqlite3.Error as error:
+            # The ledger's own disk may be the one that is full: this thread must outlive that.
+            self._log.warning("cannot note the failure", error=str(error))
         with self._progress:
             self._failing = True
             self._progress.notify_all()
@@ -240,9 +282,11 @@ def close(
     if not rows:
         return rows, span[1], True
     day = rows[0]["read_at"].date()
-    if cut.daily and rows[-1]["read_at"].date() != day:
-        same = [row for row in rows if row["read_at"].date() == day]
-        return same, same[-1]["seq"], True
+    if cut.daily:
+        # A prefix, not all rows of the day: a clock that was set back comes to it twice.
+        same = list(itertools.takewhile(lambda row: row["read_at"].date() == day, rows))
+        if len(same) < len(rows):
+            return same, same[-1]["seq"], True
     if len(rows) >= cut.max_rows:
         return rows, rows[-1]["seq"], True
     return rows, span[1], cut.daily and day < now.date()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import queue
+import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -64,6 +65,9 @@ class Dispatch:
         self._flights: dict[Future, Flight] = {}
         self._landed: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._given_up: list[Failure] = []
+        self._lost = False
+        # Several flows may share one Dask cluster, where a key names one task for all of them.
+        self._flow = secrets.token_hex(3)
         self._numbers = itertools.count(1)
         self._log = structlog.get_logger("markwatch.dispatch")
 
@@ -112,16 +116,24 @@ class Dispatch:
         waiting = tuple(one for one in waiting if not self._give_up(one))
         if not waiting:
             return
+        if self._lost:
+            self._cluster.warm(self._book.engines())
+            self._lost = False
+        if alone and waiting[0].attempts == self._settings.cluster.max_attempts - 1:
+            self._cluster.renew()
+            self._cluster.warm(self._book.engines())
         self._ledger.attempt([one.image.id for one in waiting])
         camera = waiting[0].image.camera
         built = graph.build(
             [one.image for one in waiting],
             self._book.recipe(camera),
             self._settings.decode,
-            chunk=f"{camera}-{next(self._numbers)}",
+            chunk=f"{camera}-{self._flow}{next(self._numbers)}",
             attempt=waiting[0].attempts + 1,
         )
-        seconds = self._settings.cluster.deadline_seconds * len(waiting)
+        # What is in flight already may be done first, on the same slot.
+        ahead = sum(len(flight.waiting) for flight in self._flights.values())
+        seconds = self._settings.cluster.deadline_seconds * (ahead + len(waiting))
         future = self._cluster.submit(built)
         self._flights[future] = Flight(waiting, self._tick() + seconds, alone)
         future.add_done_callback(self._on_landed)
@@ -154,6 +166,7 @@ class Dispatch:
         error = future.exception()
         if error is not None:
             died = isinstance(error, WorkerLostError)
+            self._lost = self._lost or died
             reason = f"{'the worker died' if died else type(error).__name__}: {error}"
             names = [one.image.name for one in flight.waiting]
             self._log.warning("chunk lost", error=reason, pictures=names)

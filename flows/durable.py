@@ -103,7 +103,7 @@ def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
         os.rename(source, target)
         return
-    os.unlink(source)
+    _remove(source, target)
 
 
 def write_new(path: str | os.PathLike[str], content: bytes) -> None:
@@ -157,7 +157,18 @@ def _copy_across(source: str | os.PathLike[str], target: str | os.PathLike[str])
     finally:
         staged.unlink(missing_ok=True)
     fsync_directory(Path(target).parent)
-    os.unlink(source)
+    _remove(source, target)
+
+
+def _remove(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Take the old name away; where that is not allowed, take the new one back."""
+    try:
+        os.unlink(source)
+    except FileNotFoundError:
+        return
+    except OSError:
+        os.unlink(target)
+        raise
 
 
 def _beside(path: Path) -> Path:

@@ -55,6 +55,11 @@ class Engines:
 ENGINES = Engines()
 
 
+def unload() -> None:
+    """Unload the engines of this process; the next use loads them anew. Run on a worker."""
+    ENGINES.close()
+
+
 def warm(engines: tuple[Engine, ...]) -> list[str]:
     """Load engines in this process, before the first picture; returns a line for each."""
     lines = []

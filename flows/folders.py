@@ -60,12 +60,14 @@ def check_folders(layout: Layout, settings: Settings) -> None:
     }
     pairs = [(i, o) for i in inputs.items() for o in outputs.items()]
     pairs += [(i, j) for i in inputs.items() for j in inputs.items() if i[0] < j[0]]
+    # Two sinks in one folder cut back or pass over each other's files.
+    pairs += [(i, j) for i in outputs.items() for j in outputs.items() if i[0] < j[0]]
     for (one, first), (other, second) in pairs:
         first, second = first.resolve(), second.resolve()
         if first.is_relative_to(second) or second.is_relative_to(first):
             raise ConfigError(
-                f"{one} ({first}) and {other} ({second}) lie in one another: pictures would be "
-                "read for ever; give them separate folders"
+                f"{one} ({first}) and {other} ({second}) lie in one another: what one "
+                "writes the other would take for its own; give them separate folders"
             )
 
 

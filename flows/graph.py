@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from flows import vocabulary
 from flows.engines import ENGINES
 from flows.recipes import FieldPlan, Recipe
 from stages.decode import DecodeOptions, decode
@@ -157,8 +158,21 @@ def _map(parcels: Sequence[Parcel], recipe: Recipe) -> Outcomes:
             outcomes.append(replace(parcel.content, recipe=recipe.version, timings_ms=timings))
         else:
             marks, model = parcel.content
-            outcomes.append(Report(parcel.image, marks, recipe.version, model, timings))
+            report = Report(parcel.image, marks, recipe.version, model, timings)
+            outcomes.append(_writable(report))
     return outcomes
+
+
+def _writable(report: Report) -> Report | Failure:
+    """The report, unless a plug-in put something into it that no row can hold."""
+    try:
+        at = report.image.arrived_at
+        for row in vocabulary.rows(report, station="", first_seq=1, read_at=at):
+            vocabulary.to_json(row).encode("utf-8")
+    except (TypeError, ValueError) as error:
+        words = f"a plug-in returned what cannot be written: {error}"
+        return Failure(report.image, "map", words, retryable=False, recipe=report.recipe)
+    return report
 
 
 def _marks(found: Found, image: ImageRef) -> tuple[Mark, ...]:

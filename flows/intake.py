@@ -29,7 +29,7 @@ from flows.settings import IntakeOptions, Layout
 from flows.settle import Due, Settler
 from stages.records import Arrival, ImageRef
 
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 5.0
 BATCH = 64
 TRIES = 4 * BATCH
 
@@ -55,6 +55,7 @@ class Intake:
         self._arrived: deque[Arrival] = deque()
         self._whole: dict[str, dict[str, Due]] = {}
         self._turns: deque[str] = deque()
+        self._complained: set[str] = set()
         self._guard = threading.Lock()
         self._log = structlog.get_logger("markwatch.intake")
 
@@ -89,17 +90,20 @@ class Intake:
             try:
                 self._move(claim)
                 moved.append(claim)
-            except FileNotFoundError:
-                left.append(claim.id)
-                self._settler.forget(arrival.path)
             except OSError as error:
                 left.append(claim.id)
+                if not os.path.lexists(arrival.path):
+                    self._settler.forget(arrival.path)
+                    continue
                 self._settler.retry(arrival.path, self._clocks.tick(), RETRY_SECONDS)
-                self._log.warning(
-                    "cannot claim", image=claim.name, camera=claim.camera, error=str(error)
-                )
+                if arrival.path not in self._complained:
+                    self._complained.add(arrival.path)
+                    self._log.warning(
+                        "cannot claim", image=claim.name, camera=claim.camera, error=str(error)
+                    )
             else:
                 self._settler.forget(arrival.path)
+                self._complained.discard(arrival.path)
         for folder in {(self._layout.root / claim.work).parent for claim in moved}:
             durable.fsync_directory(folder)
         images = [self.image_of(claim) for claim in moved]
@@ -198,6 +202,7 @@ class Intake:
         )
 
     def _move(self, claim: Claim) -> None:
+        durable.make_folder(self._layout.work)
         durable.move_new(Path(claim.source), self._layout.root / claim.work)
 
     def image_of(self, claim: Claim) -> ImageRef:
@@ -248,10 +253,8 @@ class Intake:
             elif os.path.lexists(work):
                 # Across file systems a claim copies under another name, verifies, renames, and only
                 # then removes: so `work` is whole, and the same bytes in the inbox are its residue.
+                self._remove_residue(item.claim, work)
                 image = self.image_of(item.claim)
-                source = Path(item.claim.source)
-                if image.sha256 and source.is_file() and digest_of(source) == image.sha256:
-                    source.unlink()
                 self._ledger.claimed([image])
                 to_read.append((image, item.attempts))
             else:
@@ -259,6 +262,23 @@ class Intake:
         if dropped:
             self._ledger.disclaim(dropped)
         return to_read, to_file
+
+    def _remove_residue(self, claim: Claim, work: Path) -> None:
+        """Remove the name in the inbox that a claim had not removed yet.
+
+        It is the same file, or the one that was copied: a new picture under the old name has
+        another file time, even when its bytes are the same.
+        """
+        source = Path(claim.source)
+        try:
+            found = source.lstat()
+            same = (found.st_size, found.st_mtime_ns) == (claim.size, claim.mtime_ns)
+            if source.samefile(work) or (same and digest_of(source) == digest_of(work)):
+                source.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self._log.warning("cannot remove what was claimed", path=claim.name, error=str(error))
 
 
 def digest_of(path: Path) -> str:

@@ -74,7 +74,7 @@ class Ledger:
         self._clock = clock
         self._root = root
         self._guard = threading.RLock()
-        self.places = Places(self._transaction, clock)
+        self.places = Places(self._transaction, self._reading, clock)
         self._lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
 
     def __enter__(self) -> Ledger:
@@ -133,10 +133,17 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # SQLite ends a transaction by itself when the disk is full or fails.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._guard:
+            yield self._db
 
     # intake
 

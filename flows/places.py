@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from flows import vocabulary
 from flows.positions import Intervals, Position
@@ -24,19 +25,25 @@ class Places:
     def __init__(
         self,
         transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        reading: Callable[[], AbstractContextManager[sqlite3.Connection]],
         clock: Callable[[], datetime],
     ) -> None:
         self._transaction = transaction
+        self._reading = reading
         self._clock = clock
 
-    def position(self, sink: str, start: str) -> Position:
-        """Where a sink stands; one that is new begins at the first row, or at the next."""
+    def open(self, sink: str, start: Literal["first", "now"]) -> None:
+        """Make a place for a sink that has none: it begins at the first row, or at the next."""
         with self._transaction() as db:
             (head,) = db.execute("SELECT head FROM log").fetchone()
             db.execute(
                 "INSERT OR IGNORE INTO sinks (name, start) VALUES (?, ?)",
                 (sink, head if start == "now" else 0),
             )
+
+    def position(self, sink: str) -> Position:
+        """Where a sink that was opened stands."""
+        with self._reading() as db:
             record = db.execute("SELECT * FROM sinks WHERE name=?", (sink,)).fetchone()
             spans = db.execute(
                 "SELECT after, upto FROM delivered WHERE sink=? ORDER BY after", (sink,)

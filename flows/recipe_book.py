@@ -1,8 +1,9 @@
 """The recipes of a running flow: loaded at start, and again when a file changes.
 
-A changed recipe holds from the next batch; an invalid one leaves the old in force and is told in
-`errors`. A camera whose first recipe of its own is invalid is held back, for its codes would go out
-under the default's looser rules. Files are looked at again at most once a second.
+A changed recipe holds from the next batch, once the engines that it brings have been loaded; an
+invalid one leaves the old in force and is told in `errors`. A camera whose first recipe of its own
+is invalid is held back, for its codes would go out under the default's looser rules. Files are
+looked at again at most once a second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from flows import recipes
 from flows.choices import RecogniserChoice
 from flows.recipes import Engine, Recipe
 from flows.settings import Layout
-from stages.errors import ConfigError
+from stages.errors import MarkwatchError
 
 LOOK_SECONDS = 1.0
 
@@ -24,11 +25,16 @@ class RecipeBook:
     """Recipes by camera. Used by one thread."""
 
     def __init__(
-        self, layout: Layout, recogniser: RecogniserChoice, tick: Callable[[], float]
+        self,
+        layout: Layout,
+        recogniser: RecogniserChoice,
+        tick: Callable[[], float],
+        prove: Callable[[tuple[Engine, ...]], object],
     ) -> None:
         self._layout = layout
         self._recogniser = recogniser
         self._tick = tick
+        self._prove = prove
         self._looked = tick()
         self._stamp = self._stamps()
         self._log = structlog.get_logger("markwatch.recipes")
@@ -68,7 +74,9 @@ class RecipeBook:
         for name in present:
             try:
                 recipe = recipes.load(self._layout, name, self._recogniser)
-            except ConfigError as error:
+                known = {engine.key for engine in self.engines()}
+                self._prove(tuple(e for e in recipe.engines if e.key not in known))
+            except MarkwatchError as error:
                 self.errors[name] = str(error)
                 self._log.error(
                     "recipe is invalid, the old one stays", recipe=name, error=str(error)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-
-import structlog
 
 from flows import settings, telemetry
 from flows.intake import Clocks
@@ -35,9 +35,6 @@ def watch(root: Path, *, once: bool) -> int:
     flow = Watch(Layout(root), site, clocks())
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        structlog.get_logger("markwatch.watch").info(
-            "stopping", signal=signal.Signals(number).name, seconds=site.delivery.stop_seconds
-        )
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_DFL)
         flow.stop()
@@ -45,4 +42,9 @@ def watch(root: Path, *, once: bool) -> int:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, on_signal)
     complete = flow.run(once=once)
-    return 0 if complete or not once else DeliveryError.exit_code
+    status = 0 if complete or not once else DeliveryError.exit_code
+    if flow.stuck and site.cluster.scheduler == "threads":
+        # The interpreter would wait for the hung thread for ever; the ledger has all that matters.
+        sys.stderr.flush()
+        os._exit(status)
+    return status

@@ -77,7 +77,10 @@ class ClusterOptions(Options):
         description="longest that the worker may take to start and load its models",
     )
     max_attempts: int = Field(
-        default=3, ge=1, description="attempts at a picture before it is filed under failed/"
+        default=3,
+        ge=2,
+        description="attempts at a picture before it is filed under failed/: the first among "
+        "others, the next alone, the last with engines loaded anew",
     )
     max_chunk: int = Field(
         default=8, ge=1, description="most pictures in one Dask task when the line is behind"
@@ -163,6 +166,14 @@ class Settings(Options):
                         )
                     ]
                 )
+            chain = [name]
+            while (following := self.sinks[chain[-1]].after) is not None:
+                if following in chain:
+                    words = f"sinks wait for each other for ever: {' after '.join(chain)}"
+                    raise misfits([(("sinks", name, "after"), words, None)])
+                chain.append(following)
+                if following not in self.sinks:
+                    break
         return self
 
 

@@ -157,8 +157,15 @@ def arrow_schema() -> pyarrow.Schema:
 
 
 def to_json(row: Row) -> str:
-    """One row as compact JSON; times as RFC 3339 in UTC with Z."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_encode)
+    """One row as compact JSON; times as RFC 3339 in UTC with Z.
+
+    Raises:
+        TypeError: a value is of no kind that a row holds.
+        ValueError: a number is not finite.
+    """
+    return json.dumps(
+        row, ensure_ascii=False, separators=(",", ":"), default=_encode, allow_nan=False
+    )
 
 
 def from_json(text: str) -> dict[str, Any]:

@@ -38,7 +38,8 @@ class Watch:
         self._layout = layout
         self._settings = settings
         self._clocks = clocks
-        self._stop = threading.Event()
+        self._stopping = False
+        self.stuck = False
         self._wake = threading.Event()
         self._unfiled: list[Filing] = []
         self._file_at = 0.0
@@ -46,13 +47,14 @@ class Watch:
 
     def stop(self) -> None:
         """Finish what is in flight, flush the sinks and return; safe in a signal handler."""
-        self._stop.set()
-        self._wake.set()
+        # A plain flag: the thread that a signal interrupts may hold an Event's lock just then.
+        self._stopping = True
 
     def run(self, *, once: bool = False) -> bool:
         """Watch until stopped, or with `once` until the inbox is empty and everything delivered.
 
-        Returns whether every sink had everything when it ended.
+        Returns whether every sink had everything when it ended; `stuck` then tells whether a
+        thread that cannot be stopped is left.
 
         Raises:
             ConfigError: the folders overlap, or another process watches this root.
@@ -65,8 +67,10 @@ class Watch:
             self._ledger = ledger
             self._archive = Archive(self._layout, ledger)
             self._intake = Intake(self._layout, ledger, self._settings.intake, self._clocks)
-            self._book = RecipeBook(self._layout, self._settings.recogniser, self._clocks.tick)
             place = cluster(self._settings.cluster, self._settings.log)
+            self._book = RecipeBook(
+                self._layout, self._settings.recogniser, self._clocks.tick, place.warm
+            )
             self._dispatch = Dispatch(
                 self._settings, ledger, self._book, place, self._clocks.tick, self._wake.set
             )
@@ -79,6 +83,8 @@ class Watch:
                     Delivery(name, choice, site, ledger, self._settings.delivery, self._clocks)
                     for name, choice in self._settings.sinks.items()
                 ]
+                for delivery in self._deliveries:
+                    delivery.open()
                 for delivery in self._deliveries:
                     delivery.start()
                 try:
@@ -113,7 +119,7 @@ class Watch:
             root=str(self._layout.root),
         )
         try:
-            while not self._stop.is_set():
+            while not self._stopping:
                 worked = self._step()
                 listeners.supervise()
                 if once and listeners.scanned and self._idle():
@@ -185,6 +191,7 @@ class Watch:
 
     def _finish(self) -> bool:
         """Read what was claimed, flush the sinks, and tell them that the station stops."""
+        self._log.info("stopping", seconds=self._settings.delivery.stop_seconds)
         end = self._clocks.tick() + self._settings.delivery.stop_seconds
         for delivery in self._deliveries:
             delivery.announce_draining()
@@ -196,6 +203,7 @@ class Watch:
             self._file()
         for delivery in self._deliveries:
             delivery.drain()
+        self.stuck = bool(self._dispatch.held)
         complete = True
         for delivery in self._deliveries:
             if not delivery.settled(max(0.0, end - self._clocks.tick())):

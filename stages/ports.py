@@ -158,12 +158,15 @@ class Receipt:
     """What is now durable on the far side.
 
     `delivered` holds the `seq`s that need not be offered again; None means the whole batch.
-    `dead` maps a `seq` that the far side refused for good to the reason, `replies` one to what
-    the far side answered. `cursor` is kept in the ledger in the same transaction.
+    `dead` maps a `seq` that the far side refused for good to the reason; `refused` one that it
+    refused for now although it is there (a topic that is not allowed yet): those are offered again
+    after a pause, and the others go on. `replies` maps a `seq` to what the far side answered.
+    `cursor` is kept in the ledger in the same transaction.
     """
 
     delivered: frozenset[int] | None = None
     dead: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
     replies: Mapping[int, str] = field(default_factory=dict)
     cursor: Mapping[str, Any] | None = None
 

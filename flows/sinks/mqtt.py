@@ -162,10 +162,11 @@ class MqttSink:
     def deliver(self, batch: Batch) -> Receipt:
         """Publish the rows and wait for their acknowledgements.
 
-        Returns what was acknowledged, when a connection is lost on the way.
+        Returns what was acknowledged, when a connection is lost on the way, and what the broker
+        refused.
 
         Raises:
-            DeliveryError: nothing was acknowledged, or what is left is refused.
+            DeliveryError: nothing was answered.
         """
         if not batch.rows:
             return Receipt()
@@ -174,19 +175,16 @@ class MqttSink:
         messages = [self._reading(row, batch.late) for row in batch.rows]
         lasts = self._fresh(batch)
         answers = self._link.send([*messages, *(message for _, message in lasts)])
-        delivered, dead, refusal = set(), {}, None
+        delivered, dead, refused, refusal = set(), {}, {}, None
         for row, message, code in zip(batch.rows, messages, answers, strict=False):
             if code is None:
                 refusal = refusal or self._link.why
             elif code < mqtt_client.SUCCESS_BELOW:
                 delivered.add(row["seq"])
             else:
-                words = mqtt_client.refused_publish(message.topic, code)
-                if code in mqtt_client.FOR_GOOD:
-                    dead[row["seq"]] = words
-                else:
-                    refusal = words
-        if refusal is not None and not delivered and not dead:
+                kind = dead if code in mqtt_client.FOR_GOOD else refused
+                kind[row["seq"]] = mqtt_client.refused_publish(message.topic, code)
+        if refusal is not None and not (delivered or dead or refused):
             raise DeliveryError(refusal)
         for (row, message), code in zip(lasts, answers[len(messages) :], strict=True):
             if code is not None and code >= mqtt_client.SUCCESS_BELOW:
@@ -198,7 +196,7 @@ class MqttSink:
         if refusal is not None and refusal != self._told:
             self._log.warning("not all was delivered", error=refusal)
         self._told = refusal
-        return Receipt(frozenset(delivered), dead, cursor={"last": dict(self._newest)})
+        return Receipt(frozenset(delivered), dead, refused, cursor={"last": dict(self._newest)})
 
     def announce(self, state: Literal["online", "draining", "stopped"]) -> None:
         """Publish the station's status, retained; again on each new connection."""

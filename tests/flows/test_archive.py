@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from made import Clock, failure, image, report
 
-from flows.archive import Archive, filing
+from flows.archive import Archive, filing, reason_note
 from flows.ledger import Claim, Ledger, Outcome
 from flows.settings import Layout
 
@@ -109,3 +110,15 @@ def test_target_when_a_camera_is_called_like_a_way_out_then_stays_inside(site):
         resolved = (layout.root / target).resolve()
         assert resolved.is_relative_to(layout.archive)
         assert resolved.parent != layout.archive
+
+
+def test_file_when_a_restart_knows_less_of_the_reason_then_the_first_note_stays(site):
+    layout, ledger, archive = site
+    due = commit(site, failure(1))
+    target = layout.root / due.target
+    target.parent.mkdir(parents=True)
+    target.with_name(target.name + ".reason.json").write_text(due.note)
+    assert archive.file([replace(due, note=reason_note(image(1), None, "the file"))]) == []
+    assert ledger.unfinished() == []
+    note = json.loads(target.with_name(target.name + ".reason.json").read_text())
+    assert note["stage"] == "decode"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -34,6 +35,14 @@ def test_close_when_a_day_ends_within_then_ends_there():
     midnight = MORNING.replace(hour=0) + timedelta(days=1)
     rows = [row(1, MORNING), row(2, midnight - timedelta(microseconds=1)), row(3, midnight)]
     assert close(rows, (0, 3), Cut(daily=True), midnight) == (rows[:2], 2, True)
+
+
+def test_close_when_the_clock_was_set_back_over_midnight_then_no_row_is_passed_over():
+    midnight = MORNING.replace(hour=0) + timedelta(days=1)
+    before, after = midnight - timedelta(seconds=1), midnight + timedelta(seconds=1)
+    rows = [row(1, before), row(2, after), row(3, before), row(4, after)]
+    given, to, _ = close(rows, (0, 4), Cut(daily=True), after)
+    assert given == [each for each in rows if each["seq"] <= to] == rows[:1]
 
 
 def test_close_when_the_day_is_over_then_does_not_wait():
@@ -74,19 +83,24 @@ def ledger(tmp_path):
         yield opened
 
 
-def commit(ledger, *numbers):
-    ledger.intend([Claim(image(n).id, "/x", f"w/{n}", "cam", "x", 1, 1) for n in numbers])
-    ledger.claimed([image(n) for n in numbers])
-    ledger.commit([Outcome(report(n), f"t/{n}") for n in numbers], "st")
+def commit(ledger, *numbers, camera="cam"):
+    ledger.intend([Claim(image(n).id, "/x", f"w/{n}", camera, "x", 1, 1) for n in numbers])
+    ledger.claimed([image(n, camera=camera) for n in numbers])
+    ledger.commit([Outcome(report(n, camera=camera), f"t/{n}") for n in numbers], "st")
 
 
-def delivery(ledger, tmp_path, name="refusing", **extra):
-    clock = Clock()
+def delivery(ledger, tmp_path, name="refusing", *, closed=None, denied=None, **extra):
     choice = SinkChoice(
-        use="refusing", closed=str(tmp_path / "closed"), out=str(tmp_path / f"{name}.out"), **extra
+        use="refusing",
+        closed=str(closed or tmp_path / "closed"),
+        denied=denied and str(denied),
+        out=str(tmp_path / f"{name}.out"),
+        **extra,
     )
-    clocks = Clocks(clock, clock.tick)
-    return Delivery(name, choice, Site("st", str(tmp_path)), ledger, OPTIONS, clocks)
+    clocks = Clocks(Clock(), time.monotonic)
+    made = Delivery(name, choice, Site("st", str(tmp_path)), ledger, OPTIONS, clocks)
+    made.open()
+    return made
 
 
 def taken(tmp_path, name="refusing"):
@@ -140,18 +154,63 @@ def test_delivery_when_rows_are_filtered_then_the_position_passes_over_them(ledg
 
 def test_delivery_when_it_follows_another_sink_then_goes_no_further(ledger, tmp_path):
     commit(ledger, 1, 2, 3)
+    ledger.places.open("first", "first")
     second = delivery(ledger, tmp_path, "second", after="first")
     second.start()
-    position = ledger.places.position("first", "first")
+    position = ledger.places.position("first")
     ledger.places.receive("first", position, Intervals(((0, 2),)), Receipt())
     second.wake()
     while second.pending() > 1:
         second.settled(0.05)
     assert [seq for seq, _ in taken(tmp_path, "second")] == [1, 2]
-    ledger.places.receive(
-        "first", ledger.places.position("first", "first"), Intervals(((2, 3),)), Receipt()
-    )
+    ledger.places.receive("first", ledger.places.position("first"), Intervals(((2, 3),)), Receipt())
     second.wake()
     assert second.settled(WAIT)
     second.stop(WAIT)
     assert [seq for seq, _ in taken(tmp_path, "second")] == [1, 2, 3]
+
+
+def test_delivery_when_the_ledgers_disk_was_full_for_a_while_then_the_sink_goes_on(
+    ledger, tmp_path
+):
+    commit(ledger, 1, 2)
+    closed = tmp_path / ("closed" + "-" * 200)
+    closed.touch()
+    one = delivery(ledger, tmp_path, closed=closed)
+    (pages,) = ledger._db.execute("PRAGMA page_count").fetchone()
+    ledger._db.execute(f"PRAGMA max_page_count={pages}")
+    one.start()
+    assert not one.settled(WAIT)
+    ledger._db.execute("PRAGMA max_page_count=1000000")
+    closed.unlink()
+    while one.pending():
+        one.settled(0.05)
+    one.stop(WAIT)
+    assert [seq for seq, _ in taken(tmp_path)] == [1, 2]
+
+
+def test_delivery_when_one_camera_is_refused_for_now_then_the_others_go_on(ledger, tmp_path):
+    denied = tmp_path / "denied"
+    denied.write_text("a")
+    commit(ledger, 1, camera="a")
+    commit(ledger, 2, camera="b")
+    one = delivery(ledger, tmp_path, denied=denied)
+    one.start()
+    for number in range(3, 8):
+        commit(ledger, number, camera="b")
+        one.wake()
+    while one.pending() > 1:
+        one.settled(0.05)
+    assert {seq for seq, _ in taken(tmp_path)} == {2, 3, 4, 5, 6, 7}
+    denied.write_text("nobody")
+    while one.pending():
+        one.settled(0.05)
+    one.stop(WAIT)
+    assert sorted(seq for seq, _ in taken(tmp_path)) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_open_when_one_sink_follows_another_then_each_begins_where_it_was_told(ledger, tmp_path):
+    commit(ledger, 1, 2, 3)
+    delivery(ledger, tmp_path, "second", after="first", start="now")
+    delivery(ledger, tmp_path, "first", start="now")
+    assert [ledger.places.position(name).start for name in ("first", "second")] == [3, 3]

@@ -87,14 +87,14 @@ def test_compute_when_a_plugin_has_a_bug_then_it_is_a_failure_with_its_name(tmp_
 
 
 def test_threads_when_given_many_chunks_then_each_comes_back_with_its_own(tmp_path, plan):
-    images = pictures(tmp_path, *range(50, 80))
+    images = pictures(tmp_path, *range(150, 180))
     with DaskThreads(ClusterOptions(threads=4)) as cluster:
         futures = [
             cluster.submit(graph.build([one], plan, OPTIONS, chunk=str(n), attempt=1))
             for n, one in enumerate(images)
         ]
         codes = [future.result()[0].marks[0].code for future in futures]
-    assert codes == [f"G{level:03d}" for level in range(50, 80)]
+    assert codes == [f"G{level:03d}" for level in range(150, 180)]
 
 
 def test_recipe_when_compiled_then_its_version_follows_its_content(tmp_path):
@@ -108,3 +108,12 @@ def test_recipe_when_compiled_then_its_version_follows_its_content(tmp_path):
         versions.append(recipes.load(layout, "cam", choice).version)
     assert versions[0] == versions[1] != versions[2]
     assert versions[0].startswith("default@")
+
+
+@pytest.mark.parametrize("level", [66, 77, 88], ids=["numpy", "surrogate", "nan"])
+def test_compute_when_a_plugin_returns_what_no_row_can_hold_then_it_is_a_failure(
+    tmp_path, plan, level
+):
+    (outcome,) = run(pictures(tmp_path, level), plan)
+    assert isinstance(outcome, Failure)
+    assert "cannot be written" in outcome.reason

@@ -226,3 +226,24 @@ def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_unless_a_worker
         bench.ledger.attempt_failed([image.id])
         (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
         assert found[1] == 1
+
+
+def test_recover_when_a_new_picture_of_equal_bytes_has_the_old_name_then_both_are_kept(tmp_path):
+    with Bench(tmp_path) as bench:
+        bench.see(bench.drop("part.png", level=1))
+        bench.intake._settle()
+        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        bench.ledger.intend([claim])
+        bench.intake._move(claim)
+        newer = bench.drop("part.png", level=1)
+        os.utime(newer, ns=(claim.mtime_ns + 1, claim.mtime_ns + 1))
+    with Bench(tmp_path) as bench:
+        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+        assert len(to_read) == 1
+        assert newer.exists()
+
+
+def test_claim_when_work_has_vanished_then_it_is_made_again(bench):
+    bench.layout.work.rmdir()
+    bench.see(bench.drop("part.png"))
+    assert len(bench.after(0)) == 1

@@ -107,9 +107,10 @@ def test_position_when_receipts_come_out_of_order_then_is_kept_as_ranges(tmp_pat
     with opened(tmp_path) as ledger:
         claimed(ledger, *range(1, 10))
         ledger.commit([outcome(number) for number in range(1, 10)], "st")
-        position = ledger.places.position("mqtt", "first")
+        ledger.places.open("mqtt", "first")
+        position = ledger.places.position("mqtt")
         ledger.places.plan("mqtt", 5, 7)
-        assert ledger.places.position("mqtt", "first").planned == (5, 7)
+        assert ledger.places.position("mqtt").planned == (5, 7)
         position = ledger.places.receive(
             "mqtt", position, Intervals(((5, 7),)), Receipt(cursor={"a": 1})
         )
@@ -118,7 +119,7 @@ def test_position_when_receipts_come_out_of_order_then_is_kept_as_ranges(tmp_pat
         )
         position = ledger.places.receive("mqtt", position, Intervals(((2, 3),)), Receipt())
     with opened(tmp_path) as ledger:
-        again = ledger.places.position("mqtt", "first")
+        again = ledger.places.position("mqtt")
         assert again == position
         assert again.done == Intervals(((0, 3), (5, 7)))
         assert again.cursor == {"a": 1}
@@ -130,8 +131,10 @@ def test_position_when_a_new_sink_starts_now_then_owes_nothing_of_the_past(tmp_p
     with opened(tmp_path) as ledger:
         claimed(ledger, 1, 2)
         ledger.commit([outcome(1), outcome(2)], "st")
-        assert ledger.places.position("late", "now").pending(ledger.head()) == 0
-        assert ledger.places.position("early", "first").pending(ledger.head()) == 2
+        ledger.places.open("late", "now")
+        ledger.places.open("early", "first")
+        assert ledger.places.position("late").pending(ledger.head()) == 0
+        assert ledger.places.position("early").pending(ledger.head()) == 2
 
 
 def test_open_when_another_process_holds_it_then_refuses(tmp_path):

@@ -117,3 +117,8 @@ def test_load_when_there_is_no_conf_then_says_how_to_make_one(tmp_path):
 def test_layout_when_a_path_is_below_the_root_then_labels_it_as_typed(tmp_path):
     layout = Layout(tmp_path)
     assert layout.label(layout.conf / "markwatch.yaml") == "conf/markwatch.yaml"
+
+
+def test_load_when_sinks_wait_for_each_other_then_refuses(tmp_path):
+    text = "sinks:\n  csv: {after: parquet}\n  parquet: {after: csv}\n"
+    assert "wait for each other" in complaint(write(tmp_path, text))[0]

@@ -22,6 +22,7 @@ from stages.ports import Batch, Cut, Receipt, Site
 from stages.records import Character, Detection, Frame, Transcript
 
 CRASH, HANG, RAISE, BUG, SLOW = 11, 22, 33, 44, 55
+NUMPY, SURROGATE, NAN = 66, 77, 88
 SLOW_SECONDS = 1.0
 
 
@@ -82,8 +83,9 @@ class ScriptedRecogniser(_Plugin):
             raise RecogniserError("the engine says no")
         if level == BUG:
             raise ZeroDivisionError("a bug in a plug-in")
-        text = f"G{level:03d}"
-        return Transcript(text, tuple(Character(char, 0.99) for char in text))
+        text = "\ud800" if level == SURROGATE else f"G{level:03d}"
+        odd = {NUMPY: np.float32(0.99), NAN: float("nan")}
+        return Transcript(text, tuple(Character(char, odd.get(level, 0.99)) for char in text))
 
 
 class RefusingSink:
@@ -94,6 +96,7 @@ class RefusingSink:
     class Options(Options):
         closed: str = Field(description="no rows are taken while this file exists")
         out: str = Field(description="file that ids are appended to")
+        denied: str | None = Field(default=None, description="file that names a refused camera")
 
     def __init__(self, options: Options, site: Site, name: str) -> None:
         self.options = options
@@ -110,11 +113,15 @@ class RefusingSink:
 
     def deliver(self, batch: Batch) -> Receipt:
         if os.path.exists(self.options.closed):
-            raise DeliveryError("closed for the test; remove the file")
+            # The name makes the words long enough to want a page of their own in the ledger.
+            raise DeliveryError(f"closed for the test; remove {self.options.closed * 100}"[:9000])
+        denied = Path(self.options.denied).read_text() if self.options.denied else None
+        taken = [row for row in batch.rows if row["camera"] != denied]
         with open(self.options.out, "a") as file:
-            for row in batch.rows:
+            for row in taken:
                 file.write(f"{row['seq']} {'late' if batch.late else 'live'} {row['id']}\n")
-        return Receipt()
+        refused = {row["seq"]: "not allowed" for row in batch.rows if row["camera"] == denied}
+        return Receipt(frozenset(row["seq"] for row in taken), refused=refused)
 
     def announce(self, state: str) -> None:
         pass
