@@ -77,11 +77,11 @@ class DecodeOptions(Options):
         100,
         gt=0,
         le=178,
-        description="Largest picture, in millions of pixels, summed over its pages.",
+        description="largest picture, in millions of pixels, summed over its pages",
     )
-    max_pages: int = Field(64, ge=1, description="Most pages of a TIFF file.")
+    max_pages: int = Field(64, ge=1, description="most pages of a TIFF file")
     max_file_megabytes: float = Field(
-        512, gt=0, description="Largest file, in millions of bytes; it is read into memory."
+        512, gt=0, description="largest file, in millions of bytes; it is read into memory"
     )
 
 

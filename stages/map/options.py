@@ -18,32 +18,32 @@ class MapOptions(Options):
 
     # The format is checked against the options before it, so that an error is found at its key.
     strip: str = Field(
-        default=" ", description="Characters to remove wherever they stand; '' removes none."
+        default=" ", description="characters to remove wherever they stand; '' removes none"
     )
     case: Case = Field(
-        default="keep", description="Turn letters into upper or lower case, or keep them."
+        default="keep", description="turn letters into upper or lower case, or keep them"
     )
     lookalikes: bool | tuple[str, ...] = Field(
         default=True,
-        description="Pairs such as [O0, S5] that may replace each other where the format forbids "
-        f"what was read; true is {' '.join(PAIRS)}; false replaces none.",
+        description="pairs such as [O0, S5] that may replace each other where the format forbids "
+        f"what was read; true is {' '.join(PAIRS)}; false replaces none",
     )
     length: int | tuple[int, int] | None = Field(
         default=None,
-        description="Number of characters, exact or [least, most]; without a format, any printable "
-        "ASCII characters.",
+        description="number of characters, exact or [least, most]; without a format, any printable "
+        "ASCII characters",
     )
     format: str | None = Field(
         default=None,
-        description="What a code looks like, such as [A-Z]{2}-\\d{4}: characters, \\d, sets [A-Z], "
-        f"(...), |, ?, *, +, {{n}}, {{n,m}}; at most {MAX_LENGTH} characters.",
+        description="what a code looks like, such as [A-Z]{2}-\\d{4}: characters, \\d, sets [A-Z], "
+        f"(...), |, ?, *, +, {{n}}, {{n,m}}; at most {MAX_LENGTH} characters",
     )
     min_margin: float = Field(
         default=1.0,
         ge=0.0,
         allow_inf_nan=False,
-        description="Least log-probability (nats) of the code over the runner-up; under it the "
-        "mark is unsure. 1.0 asks for 2.7 times the probability.",
+        description="least log-probability (nats) of the code over the runner-up; under it the "
+        "mark is unsure. 1.0 asks for 2.7 times the probability",
     )
 
     @field_validator("lookalikes")

@@ -31,7 +31,7 @@ class BlurOptions(Options):
     """How wide to blur."""
 
     kernel_px: OddPixels = Field(
-        5, description="Side of the Gaussian kernel, odd; sigma is 0.15 times it, plus 0.35."
+        5, description="side of the Gaussian kernel, odd; sigma is 0.15 times it, plus 0.35"
     )
 
 
@@ -45,13 +45,13 @@ class BilateralOptions(Options):
     """What counts as near, in place and in colour."""
 
     diameter_px: OddPixels = Field(
-        9, description="Neighbourhood of a pixel, odd; time grows with it squared."
+        9, description="neighbourhood of a pixel, odd; time grows with it squared"
     )
     sigma_colour: float = Field(
-        75, gt=0, allow_inf_nan=False, description="Difference in grey value that still mixes."
+        75, gt=0, allow_inf_nan=False, description="difference in grey value that still mixes"
     )
     sigma_space_px: float = Field(
-        75, gt=0, allow_inf_nan=False, description="Distance that still mixes."
+        75, gt=0, allow_inf_nan=False, description="distance that still mixes"
     )
 
 

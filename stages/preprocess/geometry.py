@@ -45,15 +45,15 @@ _FractionBox = Annotated[
 class CropOptions(Options):
     """What to keep: margins to cut off, or a box in pixels, or a box in fractions."""
 
-    left_px: int = Field(0, ge=0, description="Columns to cut off at the left.")
-    top_px: int = Field(0, ge=0, description="Rows to cut off at the top.")
-    right_px: int = Field(0, ge=0, description="Columns to cut off at the right.")
-    bottom_px: int = Field(0, ge=0, description="Rows to cut off at the bottom.")
+    left_px: int = Field(0, ge=0, description="columns to cut off at the left")
+    top_px: int = Field(0, ge=0, description="rows to cut off at the top")
+    right_px: int = Field(0, ge=0, description="columns to cut off at the right")
+    bottom_px: int = Field(0, ge=0, description="rows to cut off at the bottom")
     box_px: _PixelBox = Field(
-        None, description="The part to keep: x1, y1, x2, y2, as `cord` is written."
+        None, description="the part to keep: x1, y1, x2, y2, as `cord` is written"
     )
     box_fraction: _FractionBox = Field(
-        None, description="The part to keep: x1, y1, x2, y2 from 0 to 1 of width and height."
+        None, description="the part to keep: x1, y1, x2, y2 from 0 to 1 of width and height"
     )
 
     @model_validator(mode="after")
@@ -98,9 +98,9 @@ def crop(frame: Frame, options: CropOptions) -> Frame:
 class RotateOptions(Options):
     """By how much to turn, and what to put into the corners that come into view."""
 
-    degrees: float = Field(ge=-360, le=360, description="Angle, counter-clockwise as seen.")
-    expand: bool = Field(True, description="Grow the picture to hold all of the turned one.")
-    fill: int = Field(255, ge=0, le=255, description="Grey value of what lay outside: 255 white.")
+    degrees: float = Field(ge=-360, le=360, description="angle, counter-clockwise as seen")
+    expand: bool = Field(True, description="grow the picture to hold all of the turned one")
+    fill: int = Field(255, ge=0, le=255, description="grey value of what lay outside: 255 white")
 
 
 def rotate(frame: Frame, options: RotateOptions) -> Frame:
@@ -137,10 +137,10 @@ def rotate(frame: Frame, options: RotateOptions) -> Frame:
 class ResizeOptions(Options):
     """The new size: both sides, one side (keeping the aspect ratio), or a factor."""
 
-    width_px: int | None = Field(None, ge=1, le=100_000, description="New width.")
-    height_px: int | None = Field(None, ge=1, le=100_000, description="New height.")
+    width_px: int | None = Field(None, ge=1, le=100_000, description="new width")
+    height_px: int | None = Field(None, ge=1, le=100_000, description="new height")
     scale: float | None = Field(
-        None, gt=0, le=16, description="Factor for both sides: 0.5 halves them."
+        None, gt=0, le=16, description="factor for both sides: 0.5 halves them"
     )
 
     @model_validator(mode="after")

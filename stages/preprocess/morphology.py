@@ -16,8 +16,8 @@ from stages.records import Frame
 class MorphologyOptions(Options):
     """How far the dark or the bright grows: half the kernel's side, each time."""
 
-    kernel_px: OddPixels = Field(3, description="Side of the square neighbourhood, odd.")
-    iterations: int = Field(1, ge=1, le=100, description="How many times over.")
+    kernel_px: OddPixels = Field(3, description="side of the square neighbourhood, odd")
+    iterations: int = Field(1, ge=1, le=100, description="how many times over")
 
 
 def erode(frame: Frame, options: MorphologyOptions) -> Frame:

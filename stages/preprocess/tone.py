@@ -18,7 +18,7 @@ class ContrastOptions(Options):
     factor: float = Field(
         ge=0,
         allow_inf_nan=False,
-        description="Distance from the mean is multiplied by this: 1 unchanged, 0 flat grey.",
+        description="distance from the mean is multiplied by this: 1 unchanged, 0 flat grey",
     )
 
 
