@@ -31,6 +31,9 @@ BYTES_PER_MB = 1 << 20
 MEMORY_SHARE = 0.75
 NOTICE_SECONDS = 10.0
 NOTICE_POLL_SECONDS = 0.02
+# A picture's buffers are megabytes: with Dask's own setting (64 KiB) glibc maps and unmaps each of
+# them, and the kernel clears every page anew. So it keeps this much at hand instead (mallopt(3)).
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": 16 << 20, "MALLOC_TRIM_THRESHOLD_": 64 << 20}
 
 
 class WorkerLostError(Exception):
@@ -222,20 +225,31 @@ class SupervisedWorker(DaskCluster):
         options = self._options
         # One death is one lost attempt: the ledger counts them, not the scheduler.
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
-        with _signals_held():
-            self._cluster = LocalCluster(
-                n_workers=1,
-                threads_per_worker=options.threads or cores(),
-                processes=True,
-                host="127.0.0.1",
-                memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
-                # Without a port of its own, distributed would serve its pages on 8787.
-                dashboard_address=f"127.0.0.1:{options.dashboard_port or 0}",
-                scheduler_kwargs={"dashboard": options.dashboard_port is not None},
-                silence_logs="CRITICAL",
-            )
-            self._client = Client(self._cluster, timeout=options.start_seconds)
-        self._prepare()
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in MALLOC.items()})
+        try:
+            with _signals_held():
+                self._cluster = LocalCluster(
+                    n_workers=1,
+                    threads_per_worker=options.threads or cores(),
+                    processes=True,
+                    host="127.0.0.1",
+                    memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
+                    # Without a port of its own, distributed would serve its pages on 8787.
+                    dashboard_address=f"127.0.0.1:{options.dashboard_port or 0}",
+                    scheduler_kwargs={"dashboard": options.dashboard_port is not None},
+                    silence_logs="CRITICAL",
+                )
+                self._client = Client(self._cluster, timeout=options.start_seconds)
+        except RuntimeError as error:
+            # So does Dask's nanny call a worker that died before it could say that it is there.
+            raise PluginError(
+                f"the worker process did not start ({error}); free some memory and start again"
+            ) from error
+        try:
+            self._prepare()
+        except OSError as error:
+            self.__exit__(None, None, None)
+            raise PluginError(f"the worker process did not stay ({error}); start again") from error
         return self
 
     def __exit__(self, *error: object) -> None:

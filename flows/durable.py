@@ -106,6 +106,27 @@ def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
     _remove(source, target)
 
 
+def move_away(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Take whatever file has a name that others may use again, to a name that only we make.
+
+    One rename, because between a link and an unlink another file may be renamed over `source`, and
+    that one would be lost. Across file systems the bytes are copied as in `move_new`, and a file
+    that has since come to `source` is left there. The target's folder is not fsynced.
+
+    Raises:
+        FileExistsError: a file is at `target`.
+        OSError: the move failed; the source is still there.
+    """
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV and getattr(error, "winerror", None) != 17:
+            raise
+        _copy_across(source, target)
+
+
 def write_new(path: str | os.PathLike[str], content: bytes) -> None:
     """Write a whole, durable file under a new name; the same content already there is success.
 
@@ -146,6 +167,7 @@ def _copy_across(source: str | os.PathLike[str], target: str | os.PathLike[str])
     if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     staged = _beside(Path(target))
+    before = _identity(source)
     try:
         shutil.copyfile(source, staged)
         with contextlib.suppress(OSError):
@@ -157,7 +179,15 @@ def _copy_across(source: str | os.PathLike[str], target: str | os.PathLike[str])
     finally:
         staged.unlink(missing_ok=True)
     fsync_directory(Path(target).parent)
-    _remove(source, target)
+    # Another file may have been renamed over it meanwhile: that one stays.
+    with contextlib.suppress(FileNotFoundError):
+        if _identity(source) == before:
+            _remove(source, target)
+
+
+def _identity(path: str | os.PathLike[str]) -> tuple[int, int, int, int]:
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _remove(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

@@ -203,7 +203,7 @@ class Intake:
 
     def _move(self, claim: Claim) -> None:
         durable.make_folder(self._layout.work)
-        durable.move_new(Path(claim.source), self._layout.root / claim.work)
+        durable.move_away(Path(claim.source), self._layout.root / claim.work)
 
     def image_of(self, claim: Claim) -> ImageRef:
         """The picture that a claimed file is: hashed where it now lies."""
@@ -243,13 +243,16 @@ class Intake:
         to_read: list[tuple[ImageRef, int]] = []
         to_file: list[Unfinished] = []
         dropped: list[str] = []
+        forgiven: list[str] = []
         for item in unfinished:
             work = self._layout.root / item.claim.work
             if item.state == "reported":
                 to_file.append(item)
             elif item.state == "claimed" and item.image is not None:
-                forgiven = int(isolated and item.in_flight)
-                to_read.append((item.image, item.attempts - forgiven))
+                blameless = isolated and item.in_flight
+                if blameless:
+                    forgiven.append(item.claim.id)
+                to_read.append((item.image, item.attempts - int(blameless)))
             elif os.path.lexists(work):
                 # Across file systems a claim copies under another name, verifies, renames, and only
                 # then removes: so `work` is whole, and the same bytes in the inbox are its residue.
@@ -261,6 +264,8 @@ class Intake:
                 dropped.append(item.claim.id)
         if dropped:
             self._ledger.disclaim(dropped)
+        if forgiven:
+            self._ledger.forgive(forgiven)
         return to_read, to_file
 
     def _remove_residue(self, claim: Claim, work: Path) -> None:

@@ -213,6 +213,14 @@ class Ledger:
         with self._transaction() as db:
             db.executemany("UPDATE images SET in_flight=0 WHERE id=?", [(key,) for key in ids])
 
+    def forgive(self, ids: Sequence[str]) -> None:
+        """Take back an attempt that was in flight when the flow died: the picture did nothing."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE images SET attempts=attempts-1, in_flight=0 WHERE id=? AND in_flight=1",
+                [(key,) for key in ids],
+            )
+
     def unfinished(self) -> list[Unfinished]:
         """Every picture that is not archived yet, oldest first."""
         with self._guard:

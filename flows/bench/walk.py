@@ -39,6 +39,7 @@ from stages.records import Failure
 
 WAIT_SECONDS = 600.0
 POLL_SECONDS = 0.005
+COARSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,8 @@ def _walk(root: Path, checkout: Path, pictures: Sequence[Picture], scheduler: st
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(picture.path, folder / f"{number:05d}{picture.path.suffix}")
     with EmbeddedBroker(port=0) as broker, _watching(root, scheduler, broker.port):
-        _until(lambda: _count(layout) == len(pictures))
+        # The ledger tells the times: looking at it more often would only take from the walk.
+        _until(lambda: _count(layout) == len(pictures), COARSE_SECONDS)
     with closing(_ledger(layout)) as db:
         first, last = db.execute(
             "SELECT (SELECT MIN(arrived_at) FROM images), (SELECT MAX(read_at) FROM rows)"
@@ -231,12 +233,12 @@ def _write(source: Path, target: Path) -> float:
     return time.perf_counter()
 
 
-def _until(true: Callable[[], bool]) -> None:
+def _until(true: Callable[[], bool], poll_seconds: float = POLL_SECONDS) -> None:
     end = time.monotonic() + WAIT_SECONDS
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(f"the walk did not finish within {WAIT_SECONDS:g} s")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)
 
 
 def _ledger(layout: Layout) -> sqlite3.Connection:

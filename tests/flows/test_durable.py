@@ -92,6 +92,50 @@ def test_move_new_when_it_crosses_to_a_taken_name_then_both_stay(tmp_path, elsew
     assert (tmp_path / "a").read_bytes() == b"one" and (elsewhere / "a").read_bytes() == b"two"
 
 
+def test_move_away_when_a_newer_file_takes_the_name_before_an_unlink_then_it_stays(
+    tmp_path, monkeypatch
+):
+    source, newer = tmp_path / "a", tmp_path / "newer"
+    source.write_text("old")
+    unlink, came = os.unlink, []
+
+    def late(path):
+        came.append(path)
+        newer.write_text("new")
+        newer.replace(source)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", late)
+    durable.move_away(source, tmp_path / "b")
+    assert (tmp_path / "b").read_text() == "old"
+    assert not came or source.read_text() == "new"
+
+
+def test_move_away_when_the_target_exists_then_both_stay(tmp_path):
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    with pytest.raises(FileExistsError):
+        durable.move_away(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").exists()
+    assert (tmp_path / "b").read_text() == "b"
+
+
+def test_move_away_when_a_copy_is_overtaken_then_the_newer_file_stays(
+    tmp_path, elsewhere, monkeypatch
+):
+    source, newer = tmp_path / "a", tmp_path / "newer"
+    source.write_text("old")
+    newer.write_text("new")
+    monkeypatch.setattr(
+        durable,
+        "fsync_directory",
+        lambda path: newer.replace(source) if newer.exists() else None,
+    )
+    durable.move_away(source, elsewhere / "a")
+    assert (elsewhere / "a").read_text() == "old"
+    assert source.read_text() == "new"
+
+
 def test_write_new_when_written_twice_then_the_same_content_is_success(tmp_path):
     path = tmp_path / "part.reason.json"
     durable.write_new(path, b"{}")

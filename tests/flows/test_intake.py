@@ -221,11 +221,13 @@ def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_unless_a_worker
         (image,) = bench.after(0)
         bench.ledger.attempt([image.id])
     with Bench(tmp_path) as bench:
-        (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
-        assert found[1] == attempts
+        for deaths in (1, 2, 3, 4):
+            (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
+            assert found[1] == deaths * attempts
+            bench.ledger.attempt([image.id])
         bench.ledger.attempt_failed([image.id])
         (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
-        assert found[1] == 1
+        assert found[1] == 4 * attempts + 1
 
 
 def test_recover_when_a_new_picture_of_equal_bytes_has_the_old_name_then_both_are_kept(tmp_path):
