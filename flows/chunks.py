@@ -9,11 +9,15 @@ from stages.records import ImageRef
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A claimed picture, the attempts already made at it, and how the last one ended."""
+    """A claimed picture, the attempts already made at it, and how the last one ended.
+
+    A `suspect` was in flight when the flow died: it is read with nothing beside it.
+    """
 
     image: ImageRef
     attempts: int
     error: str | None = None
+    suspect: bool = False
 
     def failed(self, error: str) -> Waiting:
         """The same picture after one more attempt that did not succeed."""

@@ -136,6 +136,7 @@ class DaskCluster:
     def __init__(self, options: ClusterOptions, log: LogOptions) -> None:
         self._options = options
         self._log_options = log
+        self._log = structlog.get_logger("markwatch.cluster")
         self.slots = 1
         self._open: dict[Any, Future[Any]] = {}
 
@@ -199,7 +200,10 @@ class DaskCluster:
         try:
             result.set_result(dask_future.result())
         except (KilledWorker, FutureCancelledError) as error:
-            result.set_exception(WorkerLostError(str(error).split("\n", 1)[0]))
+            self._log.warning("worker lost", error=str(error))
+            result.set_exception(
+                WorkerLostError("it crashed, or went over cluster.memory_limit_mb")
+            )
         except Exception as error:
             # What a task raises comes back as its own class: hand it on, whatever it is.
             result.set_exception(error)

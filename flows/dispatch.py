@@ -72,9 +72,10 @@ class Dispatch:
         self._log = structlog.get_logger("markwatch.dispatch")
 
     def add(self, pictures: Iterable[Waiting]) -> None:
-        """Take pictures in; those with attempts behind them will be read alone."""
+        """Take pictures in; suspects, and those with attempts behind them, will be read alone."""
         for waiting in pictures:
-            (self._alone if waiting.attempts else self._waiting).append(waiting)
+            alone = waiting.attempts or waiting.suspect
+            (self._alone if alone else self._waiting).append(waiting)
 
     @property
     def held(self) -> int:
@@ -122,7 +123,7 @@ class Dispatch:
         if alone and waiting[0].attempts == self._settings.cluster.max_attempts - 1:
             self._cluster.renew()
             self._cluster.warm(self._book.engines())
-        self._ledger.attempt([one.image.id for one in waiting])
+        self._ledger.attempt([one.image.id for one in waiting], alone=alone)
         camera = waiting[0].image.camera
         built = graph.build(
             [one.image for one in waiting],

@@ -22,6 +22,7 @@ import structlog
 import uuid_utils
 
 from flows import durable
+from flows.chunks import Waiting
 from flows.endings import looks_complete
 from flows.filenames import printable
 from flows.ledger import Claim, Ledger, Unfinished
@@ -233,14 +234,14 @@ class Intake:
 
     def recover(
         self, unfinished: Iterable[Unfinished], *, isolated: bool
-    ) -> tuple[list[tuple[ImageRef, int]], list[Unfinished]]:
+    ) -> tuple[list[Waiting], list[Unfinished]]:
         """Finish what a crash interrupted.
 
-        Returns the pictures to be read, each with the attempts already made, and those that are
-        reported but not filed. An attempt that was in flight counts only if the graph ran in the
-        process that died; when it is `isolated` in a worker, the picture is not to blame.
+        Returns the pictures to be read, and those that are reported but not filed. An attempt that
+        was in flight counts only if the picture may be to blame: if it was read alone, in the very
+        process that died. When the graph is `isolated` in a worker, it never is.
         """
-        to_read: list[tuple[ImageRef, int]] = []
+        to_read: list[Waiting] = []
         to_file: list[Unfinished] = []
         dropped: list[str] = []
         forgiven: list[str] = []
@@ -249,17 +250,18 @@ class Intake:
             if item.state == "reported":
                 to_file.append(item)
             elif item.state == "claimed" and item.image is not None:
-                blameless = isolated and item.in_flight
+                blameless = item.in_flight and (isolated or not item.alone)
                 if blameless:
                     forgiven.append(item.claim.id)
-                to_read.append((item.image, item.attempts - int(blameless)))
+                attempts = item.attempts - int(blameless)
+                to_read.append(Waiting(item.image, attempts, suspect=item.in_flight))
             elif os.path.lexists(work):
                 # Across file systems a claim copies under another name, verifies, renames, and only
                 # then removes: so `work` is whole, and the same bytes in the inbox are its residue.
                 self._remove_residue(item.claim, work)
                 image = self.image_of(item.claim)
                 self._ledger.claimed([image])
-                to_read.append((image, item.attempts))
+                to_read.append(Waiting(image, 0))
             else:
                 dropped.append(item.claim.id)
         if dropped:

@@ -45,8 +45,8 @@ class Claim:
 class Unfinished:
     """A picture that a restart must finish.
 
-    `attempts` were counted; the last of them had not ended if `in_flight`. `target` and `reason`
-    say how a reported picture is to be filed.
+    `attempts` were counted; the last of them had not ended if `in_flight`, and was made with
+    nothing beside it if `alone`. `target` and `reason` say how a reported picture is to be filed.
     """
 
     claim: Claim
@@ -54,6 +54,7 @@ class Unfinished:
     image: ImageRef | None
     attempts: int
     in_flight: bool
+    alone: bool
     target: str | None
     reason: str | None
 
@@ -200,12 +201,12 @@ class Ledger:
                 "DELETE FROM images WHERE id=? AND state='intended'", [(key,) for key in ids]
             )
 
-    def attempt(self, ids: Sequence[str]) -> None:
+    def attempt(self, ids: Sequence[str], *, alone: bool) -> None:
         """Count an attempt at these pictures, before it is made."""
         with self._transaction() as db:
             db.executemany(
-                "UPDATE images SET attempts=attempts+1, in_flight=1 WHERE id=?",
-                [(key,) for key in ids],
+                "UPDATE images SET attempts=attempts+1, in_flight=1, alone=? WHERE id=?",
+                [(alone, key) for key in ids],
             )
 
     def attempt_failed(self, ids: Sequence[str]) -> None:
@@ -260,6 +261,7 @@ class Ledger:
             image=image,
             attempts=record["attempts"],
             in_flight=bool(record["in_flight"]),
+            alone=bool(record["alone"]),
             target=target and os.fsdecode(target),
             reason=record["reason"],
         )

@@ -22,6 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             expected TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
             in_flight INTEGER NOT NULL DEFAULT 0,
+            alone INTEGER NOT NULL DEFAULT 0,
             target BLOB,
             reason TEXT
         ) WITHOUT ROWID""",

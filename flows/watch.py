@@ -100,7 +100,7 @@ class Watch:
     def _recover(self, *, isolated: bool) -> None:
         unfinished = self._ledger.unfinished()
         to_read, to_file = self._intake.recover(unfinished, isolated=isolated)
-        self._dispatch.add(Waiting(image, attempts) for image, attempts in to_read)
+        self._dispatch.add(to_read)
         for item in to_file:
             note = None
             if item.reason is not None and item.image is not None:

@@ -160,9 +160,9 @@ def test_recover_when_killed_between_intent_and_claim_then_the_picture_is_not_lo
         to_read, to_file = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
         assert to_file == []
         if moved:
-            ((image, attempts),) = to_read
-            assert (image.id, attempts) == (claim.id, 0)
-            assert os.path.exists(image.path)
+            (waiting,) = to_read
+            assert (waiting.image.id, waiting.attempts) == (claim.id, 0)
+            assert os.path.exists(waiting.image.path)
         else:
             assert to_read == []
             assert path.exists()
@@ -212,22 +212,25 @@ def test_printable_when_the_name_is_nfd_then_is_shown_as_nfc():
     assert printable("u\u0308.png") == "\u00fc.png"
 
 
-@pytest.mark.parametrize(("isolated", "attempts"), [(True, 0), (False, 1)])
-def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_unless_a_worker_made_it(
-    tmp_path, isolated, attempts
+@pytest.mark.parametrize("isolated", [True, False])
+@pytest.mark.parametrize("alone", [True, False])
+def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_only_if_the_picture_may_be_guilty(
+    tmp_path, isolated, alone
 ):
+    counted = int(alone and not isolated)
     with Bench(tmp_path) as bench:
         bench.see(bench.drop("part.png"))
         (image,) = bench.after(0)
-        bench.ledger.attempt([image.id])
+        bench.ledger.attempt([image.id], alone=alone)
     with Bench(tmp_path) as bench:
         for deaths in (1, 2, 3, 4):
             (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
-            assert found[1] == deaths * attempts
-            bench.ledger.attempt([image.id])
+            assert found.attempts == deaths * counted
+            assert found.suspect
+            bench.ledger.attempt([image.id], alone=alone)
         bench.ledger.attempt_failed([image.id])
         (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
-        assert found[1] == 4 * attempts + 1
+        assert found.attempts == 4 * counted + 1
 
 
 def test_recover_when_a_new_picture_of_equal_bytes_has_the_old_name_then_both_are_kept(tmp_path):

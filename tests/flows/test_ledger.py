@@ -77,8 +77,8 @@ def test_unfinished_when_reopened_then_tells_each_picture_as_it_was_left(tmp_pat
     with opened(tmp_path) as ledger:
         ledger.intend([claim(1), claim(2), claim(3), claim(4)])
         ledger.claimed([image(2), image(3), image(4)])
-        ledger.attempt([image(2).id])
-        ledger.attempt([image(2).id])
+        ledger.attempt([image(2).id], alone=True)
+        ledger.attempt([image(2).id], alone=True)
         ledger.commit([outcome(3), outcome(4)], "st")
         ledger.archived([image(4).id])
     with opened(tmp_path) as ledger:

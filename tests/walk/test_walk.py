@@ -158,6 +158,22 @@ def test_watch_when_pictures_crash_or_hang_the_worker_then_neighbours_are_read(p
         assert words in rows[f"{name}.png"]["reason"]
 
 
+def test_watch_when_a_picture_kills_the_flow_itself_then_only_that_one_is_given_up(plant):
+    plant.configure(FILES_ONLY, recipe=EVERYTHING)
+    for number in range(6):
+        picture(plant.inbox("good") / f"{number}.png", 100 + number)
+    picture(plant.inbox("bad") / "crash.png", 11)
+    for _ in range(6):
+        plant.start("--once")
+        if plant.finish() == 0:
+            break
+    agree(plant)
+    assert [path.name for path in plant.filed("failed")] == ["crash.png"]
+    rows = {row["image"]: row for row in plant.parquet_rows()}
+    assert rows["crash.png"]["reason"] == "gave up after 3 attempts when markwatch was restarted"
+    assert {rows[f"{n}.png"]["code"] for n in range(6)} == {f"G10{n}" for n in range(6)}
+
+
 def test_watch_when_a_sink_is_away_then_the_others_go_on_and_nothing_is_lost(plant, tmp_path):
     closed, out = tmp_path / "closed", tmp_path / "out"
     closed.touch()
