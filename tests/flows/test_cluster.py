@@ -11,7 +11,7 @@ import pytest
 
 from flows.cluster import DaskCluster, DaskThreads, SupervisedWorker, WorkerLostError, cluster
 from flows.settings import ClusterOptions, LogOptions
-from stages.errors import ConfigError
+from stages.errors import ConfigError, PluginError
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -76,3 +76,20 @@ def test_enter_when_no_scheduler_answers_then_says_which_and_what_to_do():
     options = ClusterOptions(address="tcp://127.0.0.1:1", start_seconds=1)
     with pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1"):
         cluster(options, LogOptions()).__enter__()
+
+
+def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(worker):
+    options = ClusterOptions(address=worker._cluster.scheduler_address)
+    with cluster(options, LogOptions()) as place:
+        assert place.slots == 2
+        assert place.warm(()) == []
+        assert place.submit(call(pid)).result(60) != os.getpid()
+        place.renew()
+        with pytest.raises(ZeroDivisionError):
+            place.submit(dask.delayed(lambda: 1 / 0, pure=False)()).result(60)
+
+
+def test_warm_when_an_engine_kills_the_worker_then_it_is_one_line(worker):
+    with pytest.raises(PluginError, match="the worker died while it loaded its models"):
+        worker._call(die)
+    assert worker.submit(call(pid)).result(60) != os.getpid()
