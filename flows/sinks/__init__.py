@@ -1,0 +1,1 @@
+"""Where the readings go: projections of the ledger, each with its own idea of durable."""

@@ -1,0 +1,1 @@
+"""Engines that find lines of text in a frame."""

@@ -1,0 +1,1 @@
+"""Engines that read an upright crop of one line."""
