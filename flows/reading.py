@@ -5,6 +5,7 @@ It runs the same graph as `watch`, on Dask's threads in this process.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
@@ -103,6 +104,8 @@ def image_of(path: Path) -> ImageRef | Failure:
     digest, size, words = None, 0, ""
     captured = None
     try:
+        if not path.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")
         digest = digest_of(path)
         about = path.stat()
         size, captured = about.st_size, datetime.fromtimestamp(about.st_mtime, UTC)

@@ -3,7 +3,7 @@
 A changed recipe holds from the next batch, once the engines that it brings have been loaded; an
 invalid one leaves the old in force and is told in `errors`. A camera whose first recipe of its own
 is invalid is held back, for its codes would go out under the default's looser rules. Files are
-looked at again at most once a second.
+looked at again at most once a second, and taken in when two looks saw the same.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RecipeBook:
         self._tick = tick
         self._prove = prove
         self._looked = tick()
-        self._stamp = self._stamps()
+        self._stamp = self._seen = self._stamps()
         self._log = structlog.get_logger("markwatch.recipes")
         self._named = {
             name: recipes.load(layout, name, recogniser)
@@ -68,6 +68,10 @@ class RecipeBook:
         self._looked = self._tick()
         stamp = self._stamps()
         if stamp == self._stamp:
+            return False
+        if stamp != self._seen:
+            # A file that is still being saved may be a valid recipe without its format.
+            self._seen = stamp
             return False
         self._stamp = stamp
         present = {recipes.DEFAULT, *recipes.names(self._layout)}

@@ -45,17 +45,22 @@ def read_layer(path: Path, label: str) -> Layer:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{label}: cannot be read: {error}") from error
     lines: dict[Loc, int] = {}
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         values = {} if node is None else _construct(loader, node, (), lines)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{label}{line} is not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{label}: {error}") from error
+        raise ConfigError(f"{label} is not valid YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        # PyYAML's constructors: 2026-13-45, 0x_, [a]: b, an alias within itself
+        raise ConfigError(f"{label} is not valid YAML: {error}") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if values is None:
         values = {}
     if not isinstance(values, dict):

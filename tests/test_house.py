@@ -1,4 +1,4 @@
-"""The house's rule: imports point from flows to stages, and a stage sees no clock or environment."""
+"""The house's rule: imports point from flows to stages, and a stage sees no clock."""
 
 from __future__ import annotations
 

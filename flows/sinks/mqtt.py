@@ -2,7 +2,7 @@
 
 Topics are `<root>/<camera>/reading`, `/late` (backlog), `/failed`, the retained `/last`, and the
 retained `<root>/_station/<station>/status` with a last will. Names become topic levels by
-`flows/sinks/names.py`. Every payload carries `id` and `seq`, and MQTT 5 repeats them as user
+`flows/filenames.py`. Every payload carries `id` and `seq`, and MQTT 5 repeats them as user
 properties, so that a subscriber can drop a repeat.
 """
 

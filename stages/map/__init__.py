@@ -9,6 +9,7 @@ field without text gives one `unread` mark. Nothing else in markwatch decides ab
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from stages.formats import Constraint
@@ -62,9 +63,39 @@ def map_readings(
         return (Mark(field, page, "unread", reason=reason, expected=expected, match=match),)
     if take == "all":
         return tuple(decision.mark for decision in found)
-    if constraint is not None and not any(decision.legal for decision in found):
-        found += [each for each in decisions(joined_lines(readings)) if each.legal]
-    return (max(found, key=lambda each: _preference(each, constraint)).mark,)
+    joined: list[Decision] = []
+    if constraint is not None:
+        joined = [each for each in decisions(joined_lines(readings)) if each.legal]
+    if not any(decision.legal for decision in found):
+        found += joined
+    best = max(found, key=lambda each: _preference(each, constraint))
+    if constraint is None and expected is None:
+        return (_the_only_one(best.mark, [each.mark for each in found]),)
+    longer = next((each for each in joined if best.legal and _goes_on(best, each)), None)
+    return (best.mark if longer is None else _doubted(best.mark, longer.mark),)
+
+
+def _the_only_one(best: Mark, marks: Sequence[Mark]) -> Mark:
+    """Without a format nothing tells the code from another line, so there may be only one."""
+    trusted = [mark.candidate for mark in marks if mark.status == "read"]
+    if best.status != "read" or len(trusted) == 1:
+        return best
+    lines = ", ".join(repr(text) for text in trusted[:3])
+    reason = f"{len(trusted)} lines may be the code ({lines}): give the field a format"
+    return replace(best, status="unsure", code=None, reason=reason)
+
+
+def _goes_on(short: Decision, line: Decision) -> bool:
+    """Whether a legal line holds another legal one and more text."""
+    x1, y1, x2, y2 = short.mark.reading.box
+    left, top, right, bottom = line.mark.reading.box
+    inside = left <= x1 and top <= y1 and x2 <= right and y2 <= bottom
+    return inside and len(line.mark.candidate) > len(short.mark.candidate)
+
+
+def _doubted(mark: Mark, line: Mark) -> Mark:
+    reason = f"{mark.candidate!r} or, with its neighbour, {line.candidate!r}: both fit the format"
+    return replace(mark, status="unsure", code=None, reason=reason)
 
 
 def _is_blank(evidence: Sequence[Position]) -> bool:

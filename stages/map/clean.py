@@ -8,7 +8,7 @@ before the case is folded: a `b` looks like a 6, the `B` that it becomes looks l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from stages.records import Character, Transcript
@@ -57,8 +57,33 @@ def positions(
         len(each.char) != 1 for each in characters
     ):
         characters = tuple(Character(char, 0.0) for char in transcript.text)
-    found = (_position(character, clean, lookalikes) for character in characters)
-    return tuple(position for position in found if position)
+    found: list[Position] = []
+    doubt = 0.0
+    for character in characters:
+        position = _position(character, clean, lookalikes)
+        if position:
+            found.append(_doubted(position, doubt))
+            doubt = 0.0
+            continue
+        # What is stripped may have been a character: then it is missing, and its neighbour tells.
+        missed = _missed(character, clean)
+        if found:
+            found[-1] = _doubted(found[-1], missed)
+        else:
+            doubt = max(doubt, missed)
+    return tuple(found)
+
+
+def _missed(character: Character, clean: Callable[[str], str]) -> float:
+    other = character.alternative
+    kept = other is not None and len(other) == 1 and clean(other)
+    return _probability(character.alternative_confidence or 0.0) if kept else 0.0
+
+
+def _doubted(position: Position, doubt: float) -> Position:
+    if not doubt:
+        return position
+    return tuple(replace(glyph, probability=glyph.probability * (1 - doubt)) for glyph in position)
 
 
 def _position(

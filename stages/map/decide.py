@@ -64,6 +64,10 @@ def decide(
             f"{first} or {second}: too close (margin {_down(margin)}, "
             f"at least {rules.min_margin:g} is needed)"
         )
+    elif best.replaced > max(1, len(best.text) // 2):
+        # A word of look-alikes (SOLGAB) is no number, however clear each of its letters is.
+        status = "unsure"
+        reason = f"{_quote(ranking.text)} fits only with {best.replaced} look-alikes replaced"
     elif confidence < rules.threshold:
         status, reason = "unsure", _why_weak(confidence, rules.threshold)
     else:

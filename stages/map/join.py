@@ -1,7 +1,7 @@
 """Readings that a detector cut from one line of text -> that line, joined again.
 
 Neighbours belong together when they run in the same direction (15 degrees), are of similar height
-(0.6 to 1.67 times), lie on one line (half of the lower height overlaps) and are less than 1.5
+(0.6 to 1.67 times), lie on one line (half of the lower height overlaps) and are less than 1.0
 heights apart. All geometry is in original pixels.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from stages.records import Reading, Transcript
 
 _MOST_PARTS = 4
-_MOST_GAP_HEIGHTS = 1.5
+_MOST_GAP_HEIGHTS = 1.0
 _MOST_OVERLAP_HEIGHTS = 0.5
 _LEAST_HEIGHT_RATIO = 0.6
 _LEAST_LINE_OVERLAP = 0.5

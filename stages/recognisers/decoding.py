@@ -34,14 +34,22 @@ def ctc(probabilities: np.ndarray, alphabet: Sequence[str]) -> Transcript:
 
     A character's confidence is the largest probability in its run (best-path decoding, Graves et
     al. 2006), where classes with the same text in `alphabet` count together; its alternative is
-    the likeliest other text of the same length at that step, the blank left out.
+    the likeliest other text of the same length at that step, the blank left out. A character that
+    the blank only just beat is missing from the text, so its probability is taken from its
+    neighbour's confidence.
     """
     best = probabilities.argmax(axis=1)
     peaks = probabilities.max(axis=1)
     starts = np.flatnonzero(np.diff(best, prepend=-1)).tolist()
     characters: list[Character] = []
+    doubt = 0.0
     for start, end in zip(starts, [*starts[1:], len(best)], strict=True):
         if best[start] == _CTC_BLANK:
+            missed = _missed(probabilities, alphabet, start, end)
+            if characters:
+                characters[-1] = _doubted(characters[-1], missed)
+            else:
+                doubt = missed
             continue
         row = probabilities[start + int(peaks[start:end].argmax())]
         text = alphabet[int(best[start])]
@@ -51,8 +59,33 @@ def ctc(probabilities: np.ndarray, alphabet: Sequence[str]) -> Transcript:
             if len(rival) == len(text):
                 weights[rival] = min(weights.get(rival, 0.0) + float(row[index]), 1.0)
         confidence = weights.pop(text)
-        characters += _spell(text, confidence, weights)
+        characters += _spell(text, confidence * (1.0 - doubt), weights)
+        doubt = 0.0
     return transcript(characters)
+
+
+_LEAST_MISSED = 0.4
+"""Under this the blank beat the character clearly, and a doubt would only cost right readings."""
+
+
+def _missed(probabilities: np.ndarray, alphabet: Sequence[str], start: int, end: int) -> float:
+    """The largest probability of a character within a run of blanks, 0 to 1.
+
+    The texts on either side of the run do not count: they rise and fall into it.
+    """
+    best = probabilities.argmax(axis=1)
+    beside = {alphabet[int(best[at])] for at in (start - 1, end) if 0 <= at < len(best)}
+    run = probabilities[start:end].copy()
+    run[:, _CTC_BLANK] = 0.0
+    for index in np.argsort(run.max(axis=0))[::-1]:
+        if alphabet[int(index)] not in beside:
+            missed = float(run[:, index].max())
+            return missed if missed >= _LEAST_MISSED else 0.0
+    return 0.0
+
+
+def _doubted(character: Character, missed: float) -> Character:
+    return replace(character, confidence=character.confidence * (1.0 - missed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +103,7 @@ class TokenReader:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._special = frozenset(tokenizer.all_special_ids)
+        self._unknown = tokenizer.unk_token_id
         anchor = tokenizer.encode("0", add_special_tokens=False)[-1:]
         self._anchor = [each for each in anchor if each not in self._special]
         self._pieces: dict[int, str] = {}
@@ -85,7 +119,14 @@ class TokenReader:
         tokens: list[int] = []
         characters: list[Character] = []
         text = ""
+        doubt = 0.0
         for step in steps:
+            if step.token == self._unknown:
+                # A character that the tokenizer cannot spell is there, and missing from the text.
+                if characters:
+                    characters[-1] = _doubted(characters[-1], step.probability)
+                else:
+                    doubt = step.probability
             if step.token in self._special:
                 continue
             tokens.append(step.token)
@@ -100,8 +141,8 @@ class TokenReader:
             for replaced in characters[kept:]:
                 confidence *= replaced.confidence
             weights = {} if characters[kept:] else self._rivals(step, len(longer) - kept)
-            characters[kept:] = _spell(longer[kept:], confidence, weights)
-            text = longer
+            characters[kept:] = _spell(longer[kept:], confidence * (1.0 - doubt), weights)
+            text, doubt = longer, 0.0
         return transcript(characters)
 
     def _rivals(self, step: Step, length: int) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -191,3 +192,10 @@ def test_status_when_shown_then_the_sums_agree(plant):
     found = plant.status()
     assert found["sinks"]["csv"]["delivered"] == 3
     assert found["cameras"]["cam"]["last_status"] == "read"
+
+
+def test_read_when_the_path_is_a_pipe_then_does_not_wait_for_it(plant, tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    done = run("read", str(tmp_path / "pipe.png"), "--json", "--root", str(plant.root))
+    assert done.returncode == 65
+    assert "no regular file" in json.loads(done.stdout)["reason"]

@@ -122,3 +122,13 @@ def test_layout_when_a_path_is_below_the_root_then_labels_it_as_typed(tmp_path):
 def test_load_when_sinks_wait_for_each_other_then_refuses(tmp_path):
     text = "sinks:\n  csv: {after: parquet}\n  parquet: {after: csv}\n"
     assert "wait for each other" in complaint(write(tmp_path, text))[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\0" * 80, "description: 2026-13-45", "a: 0x_", "? [a, b]", "&x [*x]", "a: \x07", "%YAML 9"],
+)
+def test_load_when_a_file_is_no_sound_yaml_then_it_is_one_line_that_names_it(tmp_path, text):
+    lines = complaint(write(tmp_path, text))
+    assert lines[0].startswith("conf/markwatch.yaml")
+    assert len(lines) == 1

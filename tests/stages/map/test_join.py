@@ -86,9 +86,12 @@ def test_map_when_a_code_was_cut_in_two_then_it_is_read_as_one(reading, mapped):
     assert mark.reading.box == pytest.approx((10, 10, 160, 31))
 
 
-def test_map_when_one_line_fits_alone_then_neighbours_are_not_joined(reading, mapped):
+def test_map_when_a_line_and_its_neighbour_fit_together_too_then_neither_is_trusted(
+    reading, mapped
+):
     (mark,) = mapped(reading("AB"), reading("CD", at=(40, 10)), format="[A-Z]{2,4}")
-    assert mark.code in ("AB", "CD")
+    assert (mark.status, mark.code) == ("unsure", None)
+    assert "'ABCD'" in mark.reason
 
 
 def test_map_when_joined_parts_do_not_fit_then_the_parts_are_judged(reading, mapped):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.map import MapOptions, map_readings
-from stages.records import Reading, Transcript
+from stages.records import Character, Reading, Transcript
 
 FORMAT = r"[A-Z]{2}\d{3}[A-Z]\d{2}"
 MARK_LIKE = st.text(alphabet="KX2048B17OISZ- bl/", max_size=12)
@@ -140,9 +141,22 @@ def test_map_when_two_lines_fit_then_the_larger_of_equals_is_taken(reading, mapp
     assert mark.code == "2222"
 
 
-def test_map_when_no_format_then_confidence_and_length_choose(reading, mapped):
-    (mark,) = mapped(reading("1", 1.0), reading("KX204B17", 0.99, at=(10, 90)))
+def test_map_when_no_format_then_one_trusted_line_is_the_code(reading, mapped):
+    (mark,) = mapped(reading("1", 0.3), reading("KX204B17", 0.99, at=(10, 90)))
     assert mark.code == "KX204B17"
+
+
+def test_map_when_no_format_and_two_trusted_lines_then_neither_is_given_out(reading, mapped):
+    (mark,) = mapped(reading("MADEINGERMANY", 0.99), reading("KX204B17", 0.99, at=(10, 90)))
+    assert (mark.status, mark.code) == ("unsure", None)
+    assert "give the field a format" in mark.reason
+
+
+def test_map_when_a_word_is_made_of_look_alikes_then_it_is_no_number(reading, mapped):
+    (mark,) = mapped(reading("SOLGAB", 0.999), format=r"\d{6}")
+    assert (mark.status, mark.code, mark.candidate) == ("unsure", None, "501648")
+    (mark,) = mapped(reading("2O48I7", 0.999), format=r"\d{6}")
+    assert (mark.status, mark.code) == ("read", "204817")
 
 
 def test_map_when_a_doubtful_line_fits_then_it_goes_before_a_clear_one_that_does_not(
@@ -189,3 +203,15 @@ def test_map_when_engine_gives_no_evidence_then_never_read(reading, mapped):
     bare = Reading("code", 1, bare.box, bare.outline, Transcript("KX204B17", ()), bare.model)
     (mark,) = mapped(bare, format=FORMAT)
     assert (mark.status, mark.candidate) == ("unsure", "KX204B17")
+
+
+def test_map_when_what_is_stripped_may_have_been_a_character_then_the_code_is_doubted(
+    reading, mapped
+):
+    pure = reading("1234", 0.99)
+    odd = Character(" ", 0.5, alternative="0", alternative_confidence=0.49)
+    characters = pure.transcript.characters
+    transcript = Transcript("12 34", (*characters[:2], odd, *characters[2:]))
+    (mark,) = mapped(replace(pure, transcript=transcript))
+    assert (mark.status, mark.code) == ("unsure", None)
+    assert mapped(pure)[0].code == "1234"

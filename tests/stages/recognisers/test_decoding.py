@@ -22,13 +22,21 @@ def row(**weights):
 
 def test_ctc_when_runs_and_blanks_then_collapsed_with_the_peak_of_each_run():
     output = np.array(
-        [row(blank=0.9), row(A=0.6), row(A=0.8), row(blank=0.9), row(A=0.7), row(B=0.9)]
+        [row(blank=1.0), row(A=0.6), row(A=0.8), row(blank=1.0), row(A=0.7), row(B=0.9)]
     )
 
     read = ctc(output, ALPHABET)
 
     assert read.text == "AAB"
     assert [each.confidence for each in read.characters] == pytest.approx([0.8, 0.7, 0.9])
+
+
+def test_ctc_when_the_blank_only_just_beats_a_character_then_its_neighbour_is_doubted():
+    output = np.array([row(A=0.9), row(blank=0.51, B=0.49), row(A=0.9)])
+    one, two = ctc(output, ALPHABET).characters
+    assert (one.char, two.char) == ("A", "A")
+    assert one.confidence == pytest.approx(0.9 * 0.51)
+    assert two.confidence == pytest.approx(0.9)
 
 
 def test_ctc_when_a_rival_is_close_then_it_is_the_alternative():
