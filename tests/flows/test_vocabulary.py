@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import jsonschema
@@ -11,6 +12,7 @@ import pytest
 from brokers import NOON, make_row
 from hypothesis import given
 from hypothesis import strategies as st
+from made import MORNING, report
 
 from flows import vocabulary
 from stages.records import Character, Failure, ImageRef, Mark, Reading, Report, Transcript
@@ -175,3 +177,11 @@ def test_instant_when_a_time_is_written_then_it_is_utc_and_sorts_as_text(moment,
 def test_to_json_when_a_value_does_not_belong_in_a_row_then_it_is_refused():
     with pytest.raises(TypeError, match="bytes does not belong in a row"):
         vocabulary.to_json({**make_row(1), "reason": b"raw"})
+
+
+def test_rows_when_the_code_differs_from_the_text_then_both_are_told():
+    made = report(1, code="KX2O4817")
+    (mark,) = made.marks
+    mapped = replace(made, marks=(replace(mark, code="KX204817", candidate="KX204817"),))
+    (row,) = vocabulary.rows(mapped, station="st", first_seq=1, read_at=MORNING)
+    assert (row["text"], row["candidate"], row["code"]) == ("KX2O4817", "KX204817", "KX204817")

@@ -122,6 +122,13 @@ def test_detect_when_lines_are_low_unsure_or_too_many_then_they_are_dropped_in_o
     assert [region.score for region in regions] == [0.7, 0.9]
 
 
+def test_detect_when_a_line_scores_low_then_it_is_dropped_even_where_there_is_room():
+    found = [Detection(((1, 1), (30, 1), (30, 15), (1, 15)), score) for score in (0.3, 0.9)]
+    options = DetectOptions(min_score=0.5, max_regions=9)
+    regions = detect(frame_of(gradient()), "code", Finds(found), options)
+    assert [region.score for region in regions] == [0.9]
+
+
 def test_detect_when_nothing_is_found_then_no_regions():
     assert detect(frame_of(gradient()), "code", Finds([]), DetectOptions()) == ()
 
