@@ -46,7 +46,7 @@ def read(root: Path, paths: Sequence[Path], recipe: str, *, as_json: bool) -> in
     """
     site = settings.load(root)
     telemetry.configure(site.log.model_copy(update={"level": "warning"}))
-    plan = _recipe(Layout(root), recipe, site)
+    plan = recipe_of(Layout(root), recipe, site)
     pictures = list(_pictures(paths))
     if not pictures:
         raise ConfigError(
@@ -138,7 +138,12 @@ def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
             raise ConfigError(f"no such file or folder: {path}")
 
 
-def _recipe(layout: Layout, name: str, site: Settings) -> recipes.Recipe:
+def recipe_of(layout: Layout, name: str, site: Settings) -> recipes.Recipe:
+    """The recipe of that name, or of that file.
+
+    Raises:
+        ConfigError: there is none, or it is wrong.
+    """
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():

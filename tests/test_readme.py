@@ -49,7 +49,18 @@ def test_readme_when_it_names_commands_then_they_exist():
     shown = set(re.findall(r"markwatch ([a-z]+)\b", README)) - {"reads", "finds", "writes"}
     known = set(re.findall(r"^  ([a-z]+)  ", run("--help").stdout, re.MULTILINE))
     assert known <= shown
-    assert known == {"watch", "read", "check", "status", "demo", "bench", "plugins", "init"}
+    assert known == {
+        "watch",
+        "read",
+        "check",
+        "status",
+        "demo",
+        "bench",
+        "plugins",
+        "init",
+        "evaluate",
+        "train",
+    }
 
 
 def test_readme_when_it_names_fields_then_the_vocabulary_has_them():

@@ -1,7 +1,7 @@
-"""Small TrOCR checkpoints with random weights, made on the fly for tests.
+"""TrOCR checkpoints with random weights, made on the fly for tests.
 
-They open like any checkpoint of the hub (`config.json`, safetensors, processor and tokenizer
-files) and read noise, the same noise each time.
+Small ones open like any checkpoint of the hub (`config.json`, safetensors, processor and tokenizer
+files) and read noise, the same noise each time. `published` has the shapes of those of Microsoft.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ def make(
     channels: int = 3,
     positions: int = 48,
     seed: int = 1,
+    head: bool = False,
 ) -> Path:
     """Save a checkpoint of about 60,000 weights in `folder` and return it.
 
     `tokenizer` is `characters` (one token each) or `bytes` (byte-level BPE, as microsoft/trocr
-    has it, trained on a few lines). `positions` is the longest text plus start and end.
+    has it, trained on a few lines). `positions` is the longest text plus start and end. With
+    `head` there is a CTC head beside it, in float16, of random weights as well.
     """
     import torch
+    from safetensors.torch import save_file
     from transformers import (
         GenerationConfig,
         TrOCRConfig,
@@ -88,11 +91,94 @@ def make(
         image_std=[0.5] * channels,
     )
     model.save_pretrained(folder)
+    if head:
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.randn(len(words), encoder.hidden_size, generator=generator)
+        weights = {"weight": weight.half(), "bias": torch.zeros(len(words)).half()}
+        save_file(weights, folder / "ctc_head.safetensors")
     TrOCRProcessor(pictures, words).save_pretrained(folder)
     # hub checkpoints of TrOCR carry preprocessor_config.json, not transformers 5's nested file
     (folder / "preprocessor_config.json").write_text(json.dumps(pictures.to_dict()))
     (folder / "processor_config.json").unlink(missing_ok=True)
     return folder
+
+
+def published(name: str, layers: int | None = None):
+    """Return a network of the exact shape of `microsoft/trocr-NAME`, with random weights.
+
+    `layers` cuts the depth of encoder and decoder. The shapes are those of the hub's `config.json`,
+    which come from `convert_trocr_unilm_to_pytorch.py` of transformers.
+    """
+    import torch
+    from transformers import (
+        DeiTConfig,
+        DeiTModel,
+        TrOCRConfig,
+        TrOCRForCausalLM,
+        VisionEncoderDecoderConfig,
+        VisionEncoderDecoderModel,
+        ViTConfig,
+        ViTModel,
+    )
+
+    size = name.partition("-")[0]
+    large = {"hidden_size": 1024, "num_attention_heads": 16, "intermediate_size": 4096}
+    kind, model, deep, given = {
+        "small": (
+            DeiTConfig,
+            DeiTModel,
+            (12, 6),
+            {"hidden_size": 384, "num_attention_heads": 6, "intermediate_size": 1536},
+        ),
+        "base": (ViTConfig, ViTModel, (12, 12), {"qkv_bias": False}),
+        "large": (ViTConfig, ViTModel, (24, 12), {"qkv_bias": False} | large),
+    }[size]
+    depth = deep if layers is None else (layers, layers)
+    encoder = kind(image_size=384, num_hidden_layers=depth[0], **given)
+    changes = {}
+    if size == "small":
+        changes = {
+            "vocab_size": 64044,
+            "d_model": 256,
+            "decoder_attention_heads": 8,
+            "decoder_ffn_dim": 1024,
+            "activation_function": "relu",
+            "scale_embedding": True,
+            "tie_word_embeddings": False,
+        }
+    elif name in ("large-printed", "base-stage1", "large-stage1"):
+        changes = {
+            "activation_function": "relu",
+            "max_position_embeddings": 1024,
+            "scale_embedding": True,
+            "use_learned_position_embeddings": False,
+            "layernorm_embedding": False,
+            "tie_word_embeddings": False,
+        }
+    decoder = TrOCRConfig(
+        decoder_layers=depth[1], cross_attention_hidden_size=encoder.hidden_size, **changes
+    )
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    with torch.device("meta"):
+        network = VisionEncoderDecoderModel(
+            config,
+            encoder=model(encoder, add_pooling_layer=False),
+            decoder=TrOCRForCausalLM(decoder),
+        )
+    # drawing half a billion numbers takes half a minute: a million of them, over and over
+    numbers = torch.randn(1_000_003, generator=torch.Generator().manual_seed(1))
+    network = network.to_empty(device="cpu").eval().requires_grad_(False)
+    for key, weights in network.named_parameters():
+        drawn = numbers.repeat(-(-weights.numel() // len(numbers)))[: weights.numel()]
+        spread = 0.02 if ".embed" in key or weights.dim() == 1 else 3 * weights[0].numel() ** -0.5
+        middle = 1.0 if "norm" in key and key.endswith("weight") else 0.0
+        weights.copy_(drawn.view_as(weights) * spread + middle)
+    network.decoder.tie_weights()
+    places = network.decoder.model.decoder.embed_positions
+    if not decoder.use_learned_position_embeddings:
+        count, width = places.weights.shape
+        places.weights = places.get_embedding(count, width, places.padding_idx)
+    return network
 
 
 def _characters():

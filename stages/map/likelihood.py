@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from stages.formats import Constraint
 from stages.map.clean import Glyph, Position
 from stages.map.lookalikes import nearest_legal
-from stages.records import Candidate
+from stages.records import Candidate, Transcript
 
 _LIKELY_TEXTS = 32
 _LEAST_PROBABILITY = 1e-9
@@ -57,7 +57,7 @@ def rank(
     engine holds of a different, illegal text bounds them.
     """
     as_read = tuple(position[0] for position in positions)
-    read_log = sum(_log(glyph.probability) for glyph in as_read)
+    read_log = _log_product(glyph.probability for glyph in as_read)
     own = _claimants(as_read, constraint)[1]
     shares: dict[str, list[float]] = {}
     replacements: dict[str, int] = {}
@@ -87,6 +87,11 @@ def rank(
     )
 
 
+def confidence(transcript: Transcript) -> float:
+    """The engine's probability, 0 to 1, of the whole text: its characters taken as independent."""
+    return math.exp(_log_product(each.confidence for each in transcript.characters))
+
+
 def likely_texts(
     positions: Sequence[Position], count: int = _LIKELY_TEXTS
 ) -> list[tuple[float, tuple[Glyph, ...]]]:
@@ -114,6 +119,10 @@ def _claimants(
 
 def _text(glyphs: Sequence[Glyph]) -> str:
     return "".join(glyph.char for glyph in glyphs)
+
+
+def _log_product(probabilities: Iterable[float]) -> float:
+    return sum(map(_log, probabilities))
 
 
 def _log(probability: float) -> float:

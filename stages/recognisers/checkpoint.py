@@ -16,18 +16,25 @@ from typing import TYPE_CHECKING
 from stages.errors import PluginError
 
 if TYPE_CHECKING:
-    from transformers import TrOCRProcessor, VisionEncoderDecoderModel
+    from transformers import PreTrainedConfig, TrOCRProcessor, VisionEncoderDecoderModel
 
-_FILES = ("*.json", "*.safetensors", "*.txt", "*.model")
+    from stages.recognisers.draft import CtcWeights
+
+_FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.png")
+_HEAD = "ctc_head.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An opened checkpoint: `model` is `name@hash`, `network` float32 on the CPU, for inference."""
+    """An opened checkpoint: `model` is `name@hash`, `network` float32 on the CPU, for inference.
+
+    `head` is its CTC head, where it has one.
+    """
 
     model: str
     network: VisionEncoderDecoderModel
     processor: TrOCRProcessor
+    head: CtcWeights | None = None
 
 
 def locate(checkpoint: str, allow_download: bool) -> Path:
@@ -77,7 +84,7 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         PluginError: it is not a whole TrOCR checkpoint in safetensors.
     """
     weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
+    if not any(path.name != _HEAD for path in weights):
         raise PluginError(
             f"{folder} has no *.safetensors; choose a checkpoint that was saved as safetensors"
         )
@@ -94,6 +101,8 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
             if config.model_type != "vision-encoder-decoder":
                 raise ValueError(f"it is a {config.model_type} model")
+            if config.decoder.model_type != "trocr":
+                raise ValueError(f"its decoder is {config.decoder.model_type}, not trocr")
             network, loading = VisionEncoderDecoderModel.from_pretrained(
                 folder,
                 config=config,
@@ -108,6 +117,7 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         missing = [key for key in loading["missing_keys"] if ".pooler." not in key]
         if missing:
             raise ValueError(f"{len(missing)} weights are missing, the first is {min(missing)}")
+        head = _head(folder / _HEAD, config) if folder / _HEAD in weights else None
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise PluginError(
             f"{folder} does not open as a TrOCR checkpoint; check `checkpoint`: {first_line(error)}"
@@ -118,7 +128,21 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
             while block := file.read(1 << 20):
                 digest.update(block)
     model = f"{name}@{digest.hexdigest()[:8]}"
-    return Checkpoint(model, network.eval().requires_grad_(False), processor)
+    return Checkpoint(model, network.eval().requires_grad_(False), processor, head)
+
+
+def _head(path: Path, config: PreTrainedConfig) -> CtcWeights:
+    """Open a CTC head: `weight` (V, D) and `bias` (V,) for the encoder's states."""
+    from safetensors.torch import load_file
+
+    from stages.recognisers.draft import CtcWeights
+
+    weights = load_file(path)
+    shapes = {name: tuple(each.shape) for name, each in weights.items()}
+    vocabulary, width = config.decoder.vocab_size, config.encoder.hidden_size
+    if shapes != {"weight": (vocabulary, width), "bias": (vocabulary,)}:
+        raise ValueError(f"{path.name} is not a map from {width} channels to {vocabulary} tokens")
+    return CtcWeights(weights["weight"].float(), weights["bias"].float())
 
 
 def first_line(error: BaseException) -> str:

@@ -7,8 +7,10 @@ network said before any format was imposed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,7 @@ def ctc(probabilities: np.ndarray, alphabet: Sequence[str]) -> Transcript:
         if best[start] == _CTC_BLANK:
             missed = _missed(probabilities, alphabet, start, end)
             if characters:
-                characters[-1] = _doubted(characters[-1], missed)
+                characters[-1] = _weakened(characters[-1], 1.0 - missed)
             else:
                 doubt = missed
             continue
@@ -84,17 +86,47 @@ def _missed(probabilities: np.ndarray, alphabet: Sequence[str], start: int, end:
     return 0.0
 
 
-def _doubted(character: Character, missed: float) -> Character:
-    return replace(character, confidence=character.confidence * (1.0 - missed))
+def _weakened(character: Character, by: float) -> Character:
+    return replace(character, confidence=character.confidence * by)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decoding step: the token chosen, its probability, and the best others with theirs."""
+    """One decoding step: the token chosen, its probability, the best others with theirs.
+
+    `end` is the probability that the text ended here.
+    """
 
     token: int
     probability: float
     others: tuple[tuple[int, float], ...] = ()
+    end: float = 0.0
+
+    @property
+    def margin(self) -> float:
+        """Log-probability of the chosen token over its best rival, in nats."""
+        rival = max((chance for _, chance in self.others), default=0.0)
+        return math.log(self.probability / rival) if rival > 0.0 < self.probability else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The steps that spell a line, and the one that ended it; None: the text was cut.
+
+    Where the checkpoint has a CTC head, `draft_agrees` says whether its best path is the same
+    text, and `draft_probability` is what it gives to this text over all alignments, 0 to 1.
+    """
+
+    steps: tuple[Step, ...]
+    end: Step | None
+    draft_agrees: bool | None = None
+    draft_probability: float | None = None
+
+    @property
+    def margin(self) -> float:
+        """Least log-probability of a chosen token over its best rival, in nats."""
+        steps = self.steps if self.end is None else (*self.steps, self.end)
+        return min((step.margin for step in steps), default=math.inf)
 
 
 class TokenReader:
@@ -104,46 +136,74 @@ class TokenReader:
         self._tokenizer = tokenizer
         self._special = frozenset(tokenizer.all_special_ids)
         self._unknown = tokenizer.unk_token_id
+        self._silent = self._special - {self._unknown}
         anchor = tokenizer.encode("0", add_special_tokens=False)[-1:]
         self._anchor = [each for each in anchor if each not in self._special]
         self._pieces: dict[int, str] = {}
 
-    def transcript(self, steps: Sequence[Step]) -> Transcript:
+    def transcript(self, line: Line) -> Transcript:
         """Return the text that the tokenizer decodes, special tokens dropped, with its evidence.
 
         Each character that a token adds carries that token's probability; a character that
         several tokens spell together (bytes of UTF-8) carries their product and no alternative.
         The alternative comes from the likeliest other token that adds as many characters; where
         it agrees with the chosen one on a character, that character has none.
+
+        What nearly stood where nothing stands is doubt about its neighbour: the last character's
+        confidence is that the text went on so and then ended. (That it nearly ended earlier is
+        doubt already: the end's probability is missing from the token that was chosen instead.)
+        The last character of a text that was cut has no confidence at all.
         """
-        tokens: list[int] = []
+        visible = [step for step in line.steps if step.token not in self._special]
+        texts = iter(self._growth([step.token for step in visible]))
         characters: list[Character] = []
         text = ""
-        doubt = 0.0
-        for step in steps:
-            if step.token == self._unknown:
-                # A character that the tokenizer cannot spell is there, and missing from the text.
-                if characters:
-                    characters[-1] = _doubted(characters[-1], step.probability)
-                else:
-                    doubt = step.probability
+        unspoken = 1.0
+        for step in line.steps:
             if step.token in self._special:
+                unspoken = _silence(characters, unspoken * self._nothing(step))
                 continue
-            tokens.append(step.token)
-            longer = self._decode(tokens)
+            longer = next(texts)
             if longer == text and characters:
                 # one more byte of a character that is not complete yet
-                last = characters[-1]
-                characters[-1] = replace(last, confidence=last.confidence * step.probability)
+                characters[-1] = _weakened(characters[-1], step.probability)
                 continue
             kept = _shared(text, longer)
             confidence = step.probability
             for replaced in characters[kept:]:
                 confidence *= replaced.confidence
             weights = {} if characters[kept:] else self._rivals(step, len(longer) - kept)
-            characters[kept:] = _spell(longer[kept:], confidence * (1.0 - doubt), weights)
-            text, doubt = longer, 0.0
-        return transcript(characters)
+            characters[kept:] = _spell(longer[kept:], confidence * unspoken, weights)
+            if longer.strip():
+                unspoken = 1.0
+            else:
+                # spaces before the text are dropped, and what nearly stood in their place with them
+                unspoken *= self._nothing(step)
+            text = longer
+        ending = self._nothing(line.end) if line.end else 0.0
+        read = transcript(characters)
+        # spaces after it as well
+        for step in reversed(visible):
+            if self._piece(step.token).strip():
+                break
+            ending *= self._nothing(step)
+        return _ended(read, ending)
+
+    def _nothing(self, step: Step) -> float:
+        """The probability that nothing visible stands where a token without text was chosen."""
+        if step.token == self._unknown:
+            # a character that the tokenizer cannot spell is there, and missing from the text
+            return 1.0 - step.probability
+        silent = [chance for token, chance in step.others if token in self._silent]
+        return min(step.probability + math.fsum(silent), 1.0)
+
+    def _growth(self, tokens: Sequence[int]) -> list[str]:
+        """The text after each token."""
+        pieces = [self._piece(token) for token in tokens]
+        whole = self._decode(tokens)
+        if all(pieces) and "".join(pieces) == whole and "\ufffd" not in whole:
+            return list(accumulate(pieces))
+        return [self._decode(tokens[:count]) for count in range(1, len(tokens) + 1)]
 
     def _rivals(self, step: Step, length: int) -> dict[str, float]:
         for token, probability in step.others:
@@ -163,8 +223,25 @@ class TokenReader:
         return self._tokenizer.decode(tokens, skip_special_tokens=True)
 
 
+def _silence(characters: list[Character], nothing: float) -> float:
+    """Let the last character bear what a token without text says; without one, pass it on."""
+    if not characters:
+        return nothing
+    characters[-1] = _weakened(characters[-1], nothing)
+    return 1.0
+
+
+def _ended(read: Transcript, ending: float) -> Transcript:
+    if not read.characters:
+        return read
+    *before, last = read.characters
+    return replace(read, characters=(*before, _weakened(last, ending)))
+
+
 def _shared(text: str, longer: str) -> int:
     """Length of the common start of two texts."""
+    if longer.startswith(text):
+        return len(text)
     pairs = enumerate(zip(text, longer, strict=False))
     return next((at for at, (one, two) in pairs if one != two), min(len(text), len(longer)))
 

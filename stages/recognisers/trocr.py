@@ -1,35 +1,33 @@
-"""The `trocr` recogniser: any `VisionEncoderDecoderModel` checkpoint, local or from the hub.
+"""The `trocr` recogniser: any `VisionEncoderDecoderModel` checkpoint with a TrOCR decoder.
 
 Crops in, transcripts out: greedy decoding, with evidence from the unconstrained logits. Offline
-unless `allow_download` is set. The encoder may run in bfloat16; the decoder stays in float32,
-where one token at a time is no slower (TrOCR: Li et al. 2021, arXiv 2109.10282).
+unless `allow_download` is set (TrOCR: Li et al. 2021, arXiv 2109.10282).
 """
 
 from __future__ import annotations
 
+import platform
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-from PIL import Image
 from pydantic import Field
 
 from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
 from stages.errors import PluginError, RecogniserError
 from stages.formats import Constraint
 from stages.options import Options
-from stages.recognisers.checkpoint import first_line, locate, open_checkpoint
-from stages.recognisers.decoding import Step, TokenReader
+from stages.recognisers.checkpoint import Checkpoint, first_line, locate, open_checkpoint
+from stages.recognisers.decoding import Line, TokenReader
+from stages.recognisers.pixels import Pixels
+from stages.recognisers.selftest import misreading
 from stages.records import Transcript
 
 if TYPE_CHECKING:
     import torch
-    from transformers import GenerationConfig
-
-_RIVALS = 4
-_FALLBACK_TOKENS = 512
 
 
 class TrocrRecogniser:
@@ -86,20 +84,22 @@ class TrocrRecogniser:
 
         if options.threads:
             torch.set_num_threads(options.threads)
-        try:
-            self._device = _device(options.device)
-            self._dtype = _encoder_dtype(options.encoder_dtype, self._device)
-            self._network = opened.network.to(self._device)
-            self._network.encoder.to(self._dtype)
-        except (RuntimeError, AssertionError) as error:
-            raise PluginError(
-                f"`device: {options.device}` does not work here; try `cpu`: {first_line(error)}"
-            ) from error
-        self._greedy = _greedy(self._network, options.max_tokens)
-        self._mode = "L" if self._network.config.encoder.num_channels == 1 else "RGB"
-        self._pictures = opened.processor.image_processor
-        self._reader = TokenReader(opened.processor.tokenizer)
         self.model = opened.model
+        self._tokens = TokenReader(opened.processor.tokenizer)
+        device = _device(options.device)
+        dtype = _encoder_dtype(options.encoder_dtype, device)
+        self._open(opened, device, dtype)
+        wrong = misreading(folder, self._texts)
+        if wrong and options.encoder_dtype == "auto" and dtype != torch.float32:
+            dtype = torch.float32
+            self._open(opened, device, dtype)
+            wrong = misreading(folder, self._texts)
+        if wrong:
+            raise PluginError(
+                f"{self.model} reads its golden picture {wrong.golden.file} as {wrong.read!r}, not "
+                f"{wrong.golden.text!r}, on this {_processor(device)} in "
+                f"{str(dtype).removeprefix('torch.')}; {_remedy(dtype, torch.float32)}"
+            )
         return self
 
     def __exit__(
@@ -108,7 +108,7 @@ class TrocrRecogniser:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        del self._network, self._pictures, self._reader
+        del self._lines, self._pixels, self._tokens
 
     def read(
         self, crops: Sequence[np.ndarray], constraints: Sequence[Constraint | None]
@@ -120,103 +120,56 @@ class TrocrRecogniser:
         Raises:
             RecogniserError: torch failed, out of memory included.
         """
-        transcripts = [Transcript("", ())] * len(crops)
-        legible = [
-            index
-            for index, crop in enumerate(crops)
-            if contrast(crop) >= self._options.min_contrast_grey_levels
+        return [
+            Transcript("", ()) if line is None else self._transcript(line)
+            for line in self.lines(crops)
         ]
-        for start in range(0, len(legible), self._options.batch_size):
-            chosen = legible[start : start + self._options.batch_size]
-            try:
-                lines = self._decode([crops[index] for index in chosen])
-            except (RuntimeError, ValueError, IndexError, MemoryError) as error:
-                raise RecogniserError(f"{self.model} failed: {first_line(error)}") from error
-            for index, steps in zip(chosen, lines, strict=True):
-                transcripts[index] = self._reader.transcript(steps)
-        return transcripts
 
-    def _decode(self, crops: Sequence[np.ndarray]) -> list[list[Step]]:
-        import torch
-        from transformers import LogitsProcessorList
-        from transformers.modeling_outputs import BaseModelOutput
+    def lines(self, crops: Sequence[np.ndarray]) -> list[Line | None]:
+        """Return the decoder's steps for each crop, in order; None where a crop is blank.
 
-        pictures = [Image.fromarray(crop).convert(self._mode) for crop in crops]
-        pixels = self._pictures(images=pictures, return_tensors="pt").pixel_values
-        recorder = _Recorder()
-        with torch.inference_mode():
-            encoded = self._network.encoder(pixel_values=pixels.to(self._device, self._dtype))
-            tokens = self._network.generate(
-                encoder_outputs=BaseModelOutput(encoded.last_hidden_state.float()),
-                generation_config=self._greedy,
-                logits_processor=LogitsProcessorList([recorder]),
-            )
-        return recorder.steps(tokens[:, 1:].tolist(), self._greedy.eos_token_id)
+        Raises:
+            RecogniserError: torch failed, out of memory included.
+        """
+        lines: list[Line | None] = [None] * len(crops)
+        alike: dict[int, list[int]] = defaultdict(list)
+        for index, crop in enumerate(crops):
+            if contrast(crop) >= self._options.min_contrast_grey_levels:
+                alike[self._pixels.channels(crop)].append(index)
+        size = self._options.batch_size
+        for legible in alike.values():
+            for start in range(0, len(legible), size):
+                chosen = legible[start : start + size]
+                try:
+                    pixels = np.stack([self._pixels.of(crops[index]) for index in chosen])
+                    read = self._lines(pixels)
+                except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+                    raise RecogniserError(f"{self.model} failed: {first_line(error)}") from error
+                for index, line in zip(chosen, read, strict=True):
+                    lines[index] = line
+        return lines
 
+    def _transcript(self, line: Line) -> Transcript:
+        return self._tokens.transcript(line)
 
-class _Recorder:
-    """Keeps the best few raw probabilities of each step.
+    def _texts(self, crops: Sequence[np.ndarray]) -> list[str]:
+        return [each.text for each in self.read(crops, [None] * len(crops))]
 
-    `generate(output_logits=True)` would keep the whole vocabulary of every step: 800 MB for eight
-    crops on which a published checkpoint never ends. This stands first (and alone) among the
-    logits processors, so it sees the logits as the network gave them.
-    """
+    def _open(self, opened: Checkpoint, device: torch.device, dtype: torch.dtype) -> None:
+        from stages.recognisers.reader import LineReader
 
-    def __init__(self) -> None:
-        self._best: list[torch.return_types.topk] = []
-
-    def __call__(self, tokens: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        count = min(_RIVALS + 1, logits.shape[-1])
-        self._best.append(logits.float().softmax(-1).topk(count, -1))
-        return logits
-
-    def steps(self, lines: list[list[int]], ends: list[int]) -> list[list[Step]]:
-        """Return each line's steps up to its end token, which is left out."""
-        import torch
-
-        # one copy from the device for all steps: (crop, step, rank), likeliest first
-        tokens = torch.stack([best.indices for best in self._best], 1).tolist()
-        values = torch.stack([best.values for best in self._best], 1)
-        if values.isnan().any():
-            raise ValueError("the network computed NaN; try `encoder_dtype: float32`")
-        steps = []
-        for line, others, chances in zip(lines, tokens, values.tolist(), strict=True):
-            length = next((at for at, token in enumerate(line) if token in ends), len(line))
-            ranked = [dict(zip(*step, strict=True)) for step in zip(others, chances, strict=True)]
-            steps.append(
-                [
-                    Step(line[at], ranked[at].pop(line[at]), tuple(ranked[at].items()))
-                    for at in range(length)
-                ]
-            )
-        return steps
-
-
-def _greedy(network: torch.nn.Module, max_tokens: int | None) -> GenerationConfig:
-    """Greedy decoding up to the checkpoint's positions, with nothing but its token ids taken over.
-
-    A checkpoint's own settings (20 tokens, beams, a ban on repeated n-grams) would cut long codes
-    and misread such as 000000.
-    """
-    from transformers import GenerationConfig
-
-    given, decoder = network.generation_config, network.config.decoder
-    ids = {}
-    for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id"):
-        own = getattr(given, name)
-        ids[name] = getattr(decoder, name) if own is None else own
-    eos = ids.pop("eos_token_id")
-    positions = getattr(decoder, "max_position_embeddings", None) or _FALLBACK_TOKENS
-    # generate() fills what is unset from the network's own settings
-    network.generation_config = GenerationConfig()
-    return GenerationConfig(
-        **ids,
-        eos_token_id=eos if isinstance(eos, list) else [eos],
-        max_length=min(max_tokens or positions, positions),
-        do_sample=False,
-        num_beams=1,
-        use_cache=True,
-    )
+        try:
+            self._lines = LineReader(opened, device, dtype, self._options.max_tokens)
+        except (RuntimeError, AssertionError) as error:
+            raise PluginError(
+                f"`device: {self._options.device}` does not work here; try `cpu`: "
+                f"{first_line(error)}"
+            ) from error
+        self._pixels = Pixels(
+            opened.processor.image_processor,
+            opened.network.config.encoder.num_channels,
+            fold=self._lines.folds,
+        )
 
 
 def _device(name: str) -> torch.device:
@@ -224,7 +177,27 @@ def _device(name: str) -> torch.device:
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise PluginError(
+            f"`device: {name}` does not work here; try `cpu`: {first_line(error)}"
+        ) from error
+
+
+def _processor(device: torch.device) -> str:
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    abilities = torch.backends.cpu.get_cpu_capability()
+    return f"{platform.processor() or platform.machine()} ({abilities})"
+
+
+def _remedy(dtype: torch.dtype, exact: torch.dtype) -> str:
+    if dtype != exact:
+        return "set `encoder_dtype: float32`"
+    return "install another release of torch, or read on another machine"
 
 
 def _encoder_dtype(name: str, device: torch.device) -> torch.dtype:

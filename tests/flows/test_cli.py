@@ -17,7 +17,18 @@ from plants import COMMAND, Plant, environment, run
 from flows import vocabulary
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("watch", "read", "check", "status", "demo", "bench", "plugins", "init")
+COMMANDS = (
+    "watch",
+    "read",
+    "check",
+    "status",
+    "demo",
+    "bench",
+    "evaluate",
+    "train",
+    "plugins",
+    "init",
+)
 SCRIPTED = "recogniser: {use: scripted}\nsinks: {mqtt: null, parquet: null}\n"
 EVERYTHING = "fields: [{detect: {use: everything}}]\n"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.recognisers.decoding import Step, TokenReader, ctc, transcript
+from stages.recognisers.decoding import Line, Step, TokenReader, ctc, transcript
 from stages.records import Character
 
 ALPHABET = ["", "A", "B", "8", ":", ":", "II", " "]
@@ -106,11 +106,19 @@ def reader(random_bytes_trocr):
     return TokenReader(tokenizer), tokenizer
 
 
+ENDED = Step(2, 1.0)
+"""A sure end: `</s>` of the random checkpoints."""
+
+
+def line(*steps, end=ENDED):
+    return Line(tuple(steps), end)
+
+
 def test_token_reader_when_a_token_spells_several_characters_then_each_has_its_probability(reader):
     tokens, tokenizer = reader
     lot = tokenizer.convert_tokens_to_ids("LOT")
 
-    read = tokens.transcript([Step(lot, 0.6)])
+    read = tokens.transcript(line(Step(lot, 0.6)))
 
     assert read.text == "LOT"
     assert [each.confidence for each in read.characters] == [0.6, 0.6, 0.6]
@@ -120,7 +128,7 @@ def test_token_reader_when_the_best_rival_is_as_long_then_it_is_the_alternative(
     tokens, tokenizer = reader
     a, b, lot, end = (tokenizer.convert_tokens_to_ids(each) for each in ("A", "B", "LOT", "</s>"))
 
-    read = tokens.transcript([Step(a, 0.5, ((end, 0.2), (lot, 0.15), (b, 0.1)))])
+    read = tokens.transcript(line(Step(a, 0.5, ((end, 0.2), (lot, 0.15), (b, 0.1)))))
 
     assert (read.characters[0].alternative, read.characters[0].alternative_confidence) == ("B", 0.1)
 
@@ -131,7 +139,7 @@ def test_token_reader_when_bytes_make_one_character_then_their_product_and_no_al
     a = tokenizer.convert_tokens_to_ids("A")
     assert len(spelling) == 3
 
-    read = tokens.transcript([Step(token, 0.5, ((a, 0.4),)) for token in spelling])
+    read = tokens.transcript(line(*(Step(token, 0.5, ((a, 0.4),)) for token in spelling)))
 
     assert read.text == "\u8a9e"
     assert math.isclose(read.characters[0].confidence, 0.125)
@@ -142,8 +150,95 @@ def test_token_reader_when_bytes_make_one_character_then_their_product_and_no_al
 def test_token_reader_when_any_tokens_then_the_text_is_the_tokenizers(reader, ids):
     tokens, tokenizer = reader
 
-    read = tokens.transcript([Step(each, 0.9) for each in ids])
+    read = tokens.transcript(line(*(Step(each, 0.9) for each in ids)))
 
     assert read.text == tokenizer.decode(ids, skip_special_tokens=True).strip()
     assert "".join(each.char for each in read.characters) == read.text
     assert all(0 < each.confidence <= 0.9 for each in read.characters)
+
+
+@pytest.fixture(scope="module")
+def spelling(random_trocr):
+    """A reader with one token per character, and a way to name tokens."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(random_trocr, local_files_only=True)
+    return TokenReader(tokenizer), tokenizer.convert_tokens_to_ids
+
+
+def confidences(read):
+    return [each.confidence for each in read.characters]
+
+
+def test_token_reader_when_the_end_nearly_lost_to_a_character_then_the_last_one_is_doubted(
+    spelling,
+):
+    tokens, named = spelling
+    a, b, c = map(named, "ABC")
+    end = Step(named("</s>"), 0.55, ((c, 0.4), (named("<pad>"), 0.03)))
+
+    read = tokens.transcript(line(Step(a, 0.9), Step(b, 0.8), end=end))
+
+    assert read.text == "AB"
+    assert confidences(read) == pytest.approx([0.9, 0.8 * 0.58])
+
+
+def test_token_reader_when_a_space_nearly_stood_at_the_end_then_text_may_be_missing(spelling):
+    tokens, named = spelling
+    end = Step(named("</s>"), 0.7, ((named(" "), 0.3),))
+
+    read = tokens.transcript(line(Step(named("A"), 0.9), end=end))
+
+    assert confidences(read) == pytest.approx([0.9 * 0.7])
+
+
+def test_token_reader_when_the_end_nearly_won_before_then_what_won_is_doubted_by_itself(spelling):
+    tokens, named = spelling
+    b = Step(named("B"), 0.52, ((named("</s>"), 0.47),), end=0.47)
+
+    read = tokens.transcript(line(Step(named("A"), 0.9), b))
+
+    assert confidences(read) == pytest.approx([0.9, 0.52])
+    assert read.characters[1].alternative is None
+
+
+def test_token_reader_when_the_text_was_cut_then_the_last_character_has_no_confidence(spelling):
+    tokens, named = spelling
+    a, space = Step(named("A"), 0.9), Step(named(" "), 0.9)
+
+    assert confidences(tokens.transcript(line(a, a, end=None))) == [0.9, 0.0]
+    assert confidences(tokens.transcript(line(a, space, end=None))) == [0.0]
+    assert tokens.transcript(line(end=None)).text == ""
+
+
+def test_token_reader_when_a_special_token_hides_a_character_then_its_neighbour_is_doubted(
+    spelling,
+):
+    tokens, named = spelling
+    a, b = Step(named("A"), 0.9), Step(named("B"), 0.8)
+    hidden = Step(named("<pad>"), 0.6, ((named("C"), 0.3), (named("</s>"), 0.1)))
+    unknown = Step(named("<unk>"), 0.7, ((named("C"), 0.3),))
+
+    assert confidences(tokens.transcript(line(a, hidden, b))) == pytest.approx([0.9 * 0.7, 0.8])
+    assert confidences(tokens.transcript(line(hidden, a, b))) == pytest.approx([0.9 * 0.7, 0.8])
+    assert confidences(tokens.transcript(line(a, unknown, b))) == pytest.approx([0.9 * 0.3, 0.8])
+
+
+def test_token_reader_when_outer_spaces_nearly_were_characters_then_their_neighbours_are_doubted(
+    spelling,
+):
+    tokens, named = spelling
+    a, b = Step(named("A"), 0.9), Step(named("B"), 0.8)
+    space = Step(named(" "), 0.6, ((named("C"), 0.4),))
+
+    assert confidences(tokens.transcript(line(space, a, b))) == pytest.approx([0.9 * 0.6, 0.8])
+    assert confidences(tokens.transcript(line(a, b, space))) == pytest.approx([0.9, 0.8 * 0.6])
+    assert confidences(tokens.transcript(line(a, space, b))) == pytest.approx([0.9, 0.6, 0.8])
+
+
+def test_line_when_asked_for_its_margin_then_that_of_the_closest_call():
+    steps = (Step(5, 0.6, ((6, 0.3),)), Step(7, 0.4, ((8, 0.35), (9, 0.2))))
+
+    assert Line(steps, Step(2, 0.9, ((5, 0.1),))).margin == pytest.approx(math.log(0.4 / 0.35))
+    assert Line(steps[:1], Step(2, 0.5, ((5, 0.5),))).margin == 0
+    assert Line((Step(5, 1.0),), None).margin == math.inf

@@ -10,10 +10,12 @@ import sys
 import numpy as np
 import pytest
 import trocr_checkpoint
+from PIL import Image
 
 from stages.errors import PluginError
 from stages.recognisers.trocr import TrocrRecogniser
 
+HEAD = "ctc_head.safetensors"
 WORDS = ("LOT 4711", "A", "00123456", "EXP 31.12.27", "x:y")
 
 
@@ -48,6 +50,12 @@ def stock(folder, crop):
     pieces = processor.batch_decode(answer.sequences[0, 1:, None], skip_special_tokens=True)
     chances = [float(logits[0].softmax(-1).max()) for logits in answer.logits]
     return text.strip(), list(zip(pieces, chances, strict=True))
+
+
+def another_decoder(folder):
+    settings = json.loads((folder / "config.json").read_text())
+    settings["decoder"] = {"model_type": "gpt2"}
+    (folder / "config.json").write_text(json.dumps(settings))
 
 
 @pytest.fixture
@@ -93,9 +101,12 @@ def test_trocr_when_one_token_per_character_then_its_unconstrained_probability(
     while spoken[-1][0] == " ":
         del spoken[-1]
     assert [each.char for each in transcript.characters] == [piece for piece, _ in spoken]
-    assert [each.confidence for each in transcript.characters] == pytest.approx(
-        [chance for _, chance in spoken], abs=1e-4
-    )
+    # beside what is hidden by special tokens and outer spaces; random weights say many of them
+    chances = [each.confidence for each in transcript.characters]
+    expected = [chance for _, chance in spoken]
+    assert all(one <= other + 1e-4 for one, other in zip(chances, expected, strict=True))
+    same = [abs(one - other) < 1e-4 for one, other in zip(chances, expected, strict=True)]
+    assert sum(same) > len(same) / 2
 
 
 @pytest.mark.parametrize("fixture", ["random_trocr", "random_bytes_trocr"])
@@ -105,7 +116,7 @@ def test_trocr_when_read_then_evidence_is_bounded_and_joins_to_the_text(request,
     for transcript in read(folder, [line(word) for word in WORDS]):
         assert "".join(each.char for each in transcript.characters) == transcript.text
         for each in transcript.characters:
-            assert 0 < each.confidence <= 1
+            assert 0 <= each.confidence <= 1
             assert each.alternative != each.char
             if each.alternative is not None:
                 assert 0 <= each.alternative_confidence <= 1
@@ -126,6 +137,7 @@ def test_trocr_when_max_tokens_is_set_then_no_text_is_longer(random_trocr, line)
     transcripts = read(random_trocr, [line(word) for word in WORDS], max_tokens=6)
 
     assert 0 < max(len(each.text) for each in transcripts) <= 5
+    assert {each.characters[-1].confidence for each in transcripts if each.text} == {0.0}
 
 
 def test_trocr_when_the_checkpoint_bans_repeats_then_repeats_are_read_all_the_same(
@@ -170,6 +182,129 @@ def test_trocr_when_the_checkpoint_is_grey_then_it_reads(line, tmp_path):
     colour, grey = read(folder, [crop, np.ascontiguousarray(crop[..., 0])])
 
     assert colour.text == grey.text != ""
+
+
+@pytest.fixture(scope="module")
+def with_head(tmp_path_factory):
+    """The random checkpoint again, and a random CTC head."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "with-head"
+    return trocr_checkpoint.make(folder, head=True)
+
+
+def test_trocr_when_there_is_a_ctc_head_then_the_texts_stay_those_of_greedy_decoding(
+    random_trocr, with_head, line
+):
+    crops = [line(word) for word in WORDS]
+
+    with engine(with_head) as opened:
+        lines, transcripts = opened.lines(crops), opened.read(crops, [None] * len(crops))
+
+    assert [each.text for each in transcripts] == [each.text for each in read(random_trocr, crops)]
+    # a random head agrees with nobody
+    assert {each.draft_agrees for each in lines} == {False}
+    assert all(0 <= each.draft_probability < 0.01 for each in lines)
+
+
+def test_trocr_when_there_is_no_ctc_head_then_the_lines_say_nothing_of_drafts(random_trocr, line):
+    blank = np.full((40, 200, 3), 200, np.uint8)
+
+    with engine(random_trocr) as opened:
+        first, nothing = opened.lines([line("A"), blank])
+
+    assert (first.draft_agrees, first.draft_probability, nothing) == (None, None, None)
+
+
+def test_trocr_when_the_draft_is_the_text_then_it_agrees(with_head, line, monkeypatch):
+    from stages.recognisers.draft import CtcHead
+
+    crops = [line(word) for word in WORDS]
+    with engine(with_head) as opened:
+        texts = [[step.token for step in each.steps] for each in opened.lines(crops)]
+        monkeypatch.setattr(CtcHead, "drafts", lambda *_: texts)
+
+        assert all(each.draft_agrees for each in opened.lines(crops))
+
+
+def test_trocr_when_the_ctc_head_has_another_shape_then_refused(with_head, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    folder = shutil.copytree(with_head, tmp_path / "copy")
+    save_file({"weight": torch.zeros(7, 32), "bias": torch.zeros(7)}, folder / HEAD)
+
+    with pytest.raises(PluginError, match=r"ctc_head\.safetensors is not a map from 32"):
+        engine(folder).__enter__()
+
+
+def test_trocr_when_there_is_nothing_but_a_ctc_head_then_refused(with_head, tmp_path):
+    folder = shutil.copytree(with_head, tmp_path / "copy")
+    (folder / "model.safetensors").unlink()
+
+    with pytest.raises(PluginError, match=r"has no .*safetensors"):
+        engine(folder).__enter__()
+
+
+def test_trocr_when_colour_and_grey_crops_are_mixed_then_each_reads_as_alone(random_trocr, line):
+    crops = [line("LOT 4711"), line("LOT 4711", ink=(200, 20, 30)), line("A")[..., 0], line("7")]
+
+    together = read(random_trocr, crops)
+
+    assert [each.text for each in together] == [stock(random_trocr, crop)[0] for crop in crops]
+
+
+def golden(folder, *pairs):
+    """Put golden pictures, (crop, text) each, beside a checkpoint."""
+    entries = []
+    for at, (crop, text) in enumerate(pairs):
+        Image.fromarray(crop).save(folder / f"{at}.png")
+        entries.append({"file": f"{at}.png", "text": text})
+    (folder / "golden.json").write_text(json.dumps(entries))
+    return folder
+
+
+def test_trocr_when_golden_pictures_read_right_then_it_opens(random_trocr, line, tmp_path):
+    folder = shutil.copytree(random_trocr, tmp_path / "copy")
+    crops = [line("LOT 4711"), line("A")]
+    golden(folder, *((crop, stock(folder, crop)[0]) for crop in crops))
+
+    assert len(read(folder, crops)) == 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "remedy"), [("float32", "another release of torch"), ("bfloat16", "encoder_dtype: ")]
+)
+def test_trocr_when_a_golden_picture_is_misread_then_one_line_names_machine_and_remedy(
+    random_trocr, line, tmp_path, dtype, remedy
+):
+    folder = golden(shutil.copytree(random_trocr, tmp_path / "copy"), (line("A"), ":"))
+
+    with pytest.raises(PluginError, match=rf"0\.png as .*':', on this .* in {dtype}; .*{remedy}"):
+        engine(folder, encoder_dtype=dtype).__enter__()
+
+
+def test_trocr_when_bfloat16_misreads_then_float32_is_taken_by_itself(
+    random_trocr, line, tmp_path, monkeypatch
+):
+    import torch
+
+    from stages.recognisers import trocr, vit
+
+    crop = line("LOT 4711")
+    folder = shutil.copytree(random_trocr, tmp_path / "copy")
+    golden(folder, (crop, stock(folder, crop)[0]))
+    monkeypatch.setattr(trocr, "_encoder_dtype", lambda *_: torch.bfloat16)
+    encoder_of = vit.encoder_of
+
+    def broken(encoder, dtype):
+        """A machine whose kernels compute nothing in bfloat16."""
+        made = encoder_of(encoder, dtype)
+        return made if dtype == torch.float32 else lambda pixels: made(pixels) * 0
+
+    monkeypatch.setattr("stages.recognisers.reader.encoder_of", broken)
+
+    (transcript,) = read(folder, [crop], encoder_dtype="auto")
+
+    assert transcript.text == stock(folder, crop)[0]
 
 
 def test_trocr_when_the_encoder_is_bfloat16_then_it_reads_about_the_same(random_trocr, line):
@@ -241,6 +376,7 @@ def test_trocr_when_the_path_is_wrong_then_the_error_names_it(no_network, tmp_pa
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "does not open"),
         (lambda folder: (folder / "config.json").write_text("{"), "does not open"),
         (lambda folder: (folder / "config.json").write_text('{"model_type": "vit"}'), "vit model"),
+        (lambda folder: another_decoder(folder), "decoder is gpt2, not trocr"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "does not open"),
     ],
 )

@@ -1,0 +1,1 @@
+"""How well marks are read: labelled pictures in, scores, intervals and calibration out."""

@@ -1,0 +1,1 @@
+"""Training the embedded TrOCR on marks that this project renders itself."""

@@ -1,0 +1,282 @@
+"""The decoder: encoder states in, the greedy text of each crop and its evidence out.
+
+The decoder of TrOCR (Li et al. 2021, arXiv 2109.10282; transformers' `TrOCRForCausalLM`) without
+`generate`: it reads the weights of the stock modules and gives the same tokens, in float32.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from stages.recognisers.decoding import Line, Step
+from stages.recognisers.layers import Linear, Norm
+
+_RIVALS = 4
+_KEPT_LOGITS = 1 << 20
+"""Logits that wait until their probabilities are computed together, at most, in all."""
+
+
+class LeanDecoder:
+    """Greedy decoding with cached keys and values, crop by crop independent of the others.
+
+    Takes over `decoder` of a `VisionEncoderDecoderModel`, its `enc_to_dec_proj` included.
+    `start` begins each text, one of `ends` ends it; a text holds `max_tokens` at most, both of
+    these included.
+    """
+
+    def __init__(
+        self, network: nn.Module, start: int, ends: Sequence[int], max_tokens: int
+    ) -> None:
+        stock, config = network.decoder.model.decoder, network.decoder.config
+        self._start, self._ends, self._max_tokens = start, frozenset(ends), max_tokens
+        self._heads = config.decoder_attention_heads
+        self._words = _scaled(stock.embed_tokens)
+        self._places, self._placeless = _places(stock, config.use_learned_position_embeddings)
+        norm = stock.layernorm_embedding
+        self._norm = None if norm is None else Norm(norm)
+        self._layers = [_Layer(each, config.activation_function) for each in stock.layers]
+        self._words_out = Linear(network.decoder.output_projection.weight, None)
+        bridge = getattr(network, "enc_to_dec_proj", None)
+        self._bridge = None if bridge is None else Linear(bridge.weight, bridge.bias)
+        crosses = [each.encoder_attn for each in stock.layers]
+        maps = [each for cross in crosses for each in (cross.k_proj, cross.v_proj)]
+        self._memory = Linear.stacked(maps)
+
+    def greedy(
+        self, encoded: torch.Tensor, drafts: Sequence[Sequence[int]] | None = None
+    ) -> list[Line]:
+        """Return one line for each row of `encoded`, (B, S, D) float32.
+
+        `drafts` are guesses of the tokens between start and end. Each is checked in a single pass,
+        and what agrees is taken over, so the tokens are those of greedy decoding all the same
+        (speculative decoding with a greedy check: Stern et al. 2018, arXiv 1811.03115).
+
+        Raises:
+            ValueError: the network computed NaN.
+        """
+        book = _Book(len(encoded), self._ends)
+        caches = self._caches(encoded)
+        if drafts is None or not any(drafts):
+            current = torch.full((len(encoded),), self._start, device=encoded.device)
+            self._extend(caches, list(range(len(encoded))), current, 0, book)
+        else:
+            for at, rows in self._check(caches, drafts, book).items():
+                some = caches if len(rows) == len(encoded) else caches.chosen(list(rows), at)
+                current = torch.tensor(list(rows.values()), device=encoded.device)
+                self._extend(some, list(rows), current, at, book)
+        return book.lines()
+
+    def _check(
+        self, caches: _Caches, drafts: Sequence[Sequence[int]], book: _Book
+    ) -> dict[int, dict[int, int]]:
+        """Take over what is right of the drafts: the rows to go on with, and their last token.
+
+        They are grouped by the place of that token, for which the cache is not filled yet.
+        """
+        drafts = [list(each[: self._max_tokens - 2]) for each in drafts]
+        longest = max(map(len, drafts))
+        fed = [[self._start, *each, *[self._start] * (longest - len(each))] for each in drafts]
+        logits = self._logits(caches, torch.tensor(fed, device=caches.device), 0)
+        chosen = logits.argmax(-1).tolist()
+        unfinished: dict[int, dict[int, int]] = defaultdict(dict)
+        taken: list[tuple[int, int]] = []
+        for row, (best, draft) in enumerate(zip(chosen, drafts, strict=True)):
+            right = next((at for at, token in enumerate(draft) if best[at] != token), len(draft))
+            # an end that a draft foretells is an end nevertheless
+            ended = next((at for at in range(right + 1) if best[at] in self._ends), None)
+            last = right if ended is None else ended
+            taken += [(row, at) for at in range(last + 1)]
+            if ended is None and last + 2 < self._max_tokens:
+                unfinished[last + 1][row] = best[last]
+        rows, places = map(list, zip(*taken, strict=True))
+        book.note(rows, logits[rows, places], [chosen[row][at] for row, at in taken])
+        return unfinished
+
+    def _extend(
+        self, caches: _Caches, rows: list[int], current: torch.Tensor, at: int, book: _Book
+    ) -> None:
+        """Decode token by token from place `at`, where `current` (N,) stands, to the end.
+
+        A slot whose text has ended is filled with the last one, so that the first `len(rows)`
+        slots are always the unfinished ones.
+        """
+        while rows and at + 1 < self._max_tokens:
+            logits = self._logits(caches, current[:, None], at)[:, 0]
+            current = logits.argmax(-1)
+            chosen = current.tolist()
+            book.note(rows, logits, chosen)
+            at += 1
+            for slot in reversed(range(len(chosen))):
+                if chosen[slot] in self._ends:
+                    last = len(rows) - 1
+                    if slot < last:
+                        rows[slot], current[slot] = rows[last], current[last]
+                        caches.move(last, slot, at)
+                    del rows[last]
+            current = current[: len(rows)]
+
+    def _caches(self, encoded: torch.Tensor) -> _Caches:
+        batch, length, width = encoded.shape
+        states = encoded.reshape(-1, width)
+        if self._bridge is not None:
+            states = self._bridge(states)
+        depth, heads = len(self._layers), self._heads
+        # (layer, key or value, row, head, place, channel)
+        memory = self._memory(states).view(batch, length, depth, 2, heads, -1)
+        memory = memory.permute(2, 3, 0, 4, 1, 5).contiguous()
+        shape = (depth, 2, batch, heads, self._max_tokens, memory.shape[-1])
+        return _Caches(memory, torch.empty(shape, device=encoded.device))
+
+    def _logits(self, caches: _Caches, tokens: torch.Tensor, at: int) -> torch.Tensor:
+        """Feed (n, m) tokens at the places from `at` on to the first n rows: (n, m, V).
+
+        More than one token at a time only at the start.
+        """
+        count, length = tokens.shape
+        place = self._places[at : at + length]
+        if self._placeless is not None:
+            place = place * (tokens != self._placeless).unsqueeze(-1)
+        hidden = nn.functional.embedding(tokens, self._words) + place
+        hidden = hidden.view(count * length, -1)
+        if self._norm is not None:
+            hidden = self._norm(hidden)
+        size = hidden.shape[1] // self._heads
+        for layer, memory, cache in zip(self._layers, caches.memory, caches.own, strict=True):
+            query, *new = layer.qkv(hidden).view(count, length, 3, self._heads, size).unbind(2)
+            keys, values = (_filled(own, fresh, at) for own, fresh in zip(cache, new, strict=True))
+            mixed = nn.functional.scaled_dot_product_attention(
+                query.transpose(1, 2), keys, values, is_causal=length > 1, scale=1.0
+            )
+            hidden = layer.own_norm(hidden + layer.own_out(_joined(mixed)))
+            query = layer.query(hidden).view(count, length, self._heads, size).transpose(1, 2)
+            keys, values = memory[:, :count].flatten(1, 2)
+            query = query.reshape(count * self._heads, length, size)
+            mixed = torch.bmm(torch.bmm(query, keys.transpose(1, 2)).softmax(-1), values)
+            mixed = mixed.view(count, self._heads, length, size)
+            hidden = layer.cross_norm(hidden + layer.cross_out(_joined(mixed)))
+            hidden = layer.last_norm(hidden + layer.fc2(layer.fc1(hidden)))
+        return self._words_out(hidden).view(count, length, -1)
+
+
+def _filled(cache: torch.Tensor, fresh: torch.Tensor, at: int) -> torch.Tensor:
+    """Put (n, m, heads, size) at the places from `at` on, and return all up to there."""
+    count, length = fresh.shape[:2]
+    rows = cache[:count]
+    rows.narrow(2, at, length).copy_(fresh.transpose(1, 2))
+    return rows.narrow(2, 0, at + length)
+
+
+def _joined(mixed: torch.Tensor) -> torch.Tensor:
+    """(n, heads, m, size) attention outputs as (n * m, heads * size)."""
+    count, heads, length, size = mixed.shape
+    return mixed.transpose(1, 2).reshape(count * length, heads * size)
+
+
+class _Layer:
+    """One layer's maps, the queries' scales folded into their weights; norms come after."""
+
+    def __init__(self, layer: nn.Module, activation: str) -> None:
+        own, cross = layer.self_attn, layer.encoder_attn
+        self.qkv = Linear.stacked((own.q_proj, own.k_proj, own.v_proj), scale=own.scaling)
+        self.own_out = Linear(own.out_proj.weight, own.out_proj.bias)
+        self.own_norm = Norm(layer.self_attn_layer_norm)
+        self.query = Linear.stacked((cross.q_proj,), scale=cross.scaling)
+        self.cross_out = Linear(cross.out_proj.weight, cross.out_proj.bias)
+        self.cross_norm = Norm(layer.encoder_attn_layer_norm)
+        self.fc1 = Linear(layer.fc1.weight, layer.fc1.bias, activation=activation)
+        self.fc2 = Linear(layer.fc2.weight, layer.fc2.bias)
+        self.last_norm = Norm(layer.final_layer_norm)
+
+
+class _Caches:
+    """Keys and values, (layer, key or value, row, head, place, channel): of the picture, own."""
+
+    def __init__(self, memory: torch.Tensor, own: torch.Tensor) -> None:
+        self.memory, self.own, self.device = memory, own, memory.device
+
+    def chosen(self, rows: list[int], filled: int) -> _Caches:
+        """Return a copy of some rows, with the first `filled` places."""
+        own = self.own.new_empty(*self.own.shape[:2], len(rows), *self.own.shape[3:])
+        own[..., :filled, :] = self.own[:, :, rows, :, :filled]
+        return _Caches(self.memory[:, :, rows], own)
+
+    def move(self, source: int, target: int, filled: int) -> None:
+        """Copy a row over another one, with its first `filled` places."""
+        self.memory[:, :, target] = self.memory[:, :, source]
+        self.own[:, :, target, :, :filled] = self.own[:, :, source, :, :filled]
+
+
+class _Book:
+    """Notes down each step's probabilities.
+
+    Logits wait and become probabilities together, but not for long: a published checkpoint that
+    never ends would leave 800 MB of them for eight crops.
+    """
+
+    def __init__(self, count: int, ends: frozenset[int]) -> None:
+        self._steps: list[list[Step]] = [[] for _ in range(count)]
+        self._ends = ends
+        self._waiting: list[torch.Tensor] = []
+        self._noted: list[tuple[int, int]] = []
+
+    def note(self, rows: Sequence[int], logits: torch.Tensor, tokens: Sequence[int]) -> None:
+        """Note for some rows, which may repeat, the (N, V) logits and what was chosen."""
+        self._waiting.append(logits)
+        self._noted += zip(rows, tokens, strict=True)
+        if len(self._noted) * logits.shape[-1] > _KEPT_LOGITS:
+            self._settle()
+
+    def lines(self) -> list[Line]:
+        """Return what was noted of each row; a row that has not ended was cut."""
+        self._settle()
+        return [
+            Line(tuple(each[:-1]), each[-1])
+            if each and each[-1].token in self._ends
+            else Line(tuple(each), None)
+            for each in self._steps
+        ]
+
+    def _settle(self) -> None:
+        if not self._waiting:
+            return
+        chances = torch.cat(self._waiting).softmax(-1)
+        device = chances.device
+        tokens = torch.tensor([token for _, token in self._noted], device=device)
+        own = chances.gather(1, tokens[:, None])[:, 0]
+        if own.isnan().any():
+            raise ValueError("the network computed NaN; try `encoder_dtype: float32`")
+        end = chances[:, torch.tensor(sorted(self._ends), dtype=torch.long, device=device)].sum(-1)
+        best = chances.topk(min(_RIVALS + 1, chances.shape[-1]), -1)
+        rows = zip(
+            self._noted,
+            own.tolist(),
+            end.tolist(),
+            best.indices.tolist(),
+            best.values.tolist(),
+            strict=True,
+        )
+        for (row, token), probability, ending, rivals, values in rows:
+            others = [each for each in zip(rivals, values, strict=True) if each[0] != token]
+            self._steps[row].append(Step(token, probability, tuple(others[:_RIVALS]), ending))
+        self._waiting, self._noted = [], []
+
+
+def _scaled(words: nn.Module) -> torch.Tensor:
+    scale = words.embed_scale
+    return words.weight if scale == 1.0 else words.weight * scale
+
+
+def _places(decoder: nn.Module, learned: bool) -> tuple[torch.Tensor, int | None]:
+    """The vector of each place, and the token that has none (padding, with sinusoids)."""
+    stock = decoder.embed_positions
+    if learned:
+        return stock.weight[stock.offset :], None
+    # computed anew: what transformers 5.23 opens from a file has no numbers in it (a meta tensor)
+    count, width = stock.weights.shape
+    padding = stock.padding_idx
+    table = stock.get_embedding(count, width, padding)[padding + 1 :]
+    return table.to(decoder.embed_tokens.weight), padding

@@ -1,0 +1,113 @@
+"""The command: tables on standard output, complaints on standard error, files where asked for."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from made import picture
+from plants import Plant, run
+
+
+@pytest.fixture
+def crops(tmp_path):
+    """Two sets of pictures that the scripted recogniser reads as G100, G101 ..."""
+    paths = []
+    for name, texts in (("good", ["G100", "g-101", "G102", ""]), ("poor", ["G100", "X101"])):
+        rows = [f"{number}.png,{text}" for number, text in enumerate(texts)]
+        for number, _ in enumerate(texts):
+            picture(tmp_path / name / f"{number}.png", 100 + number)
+        paths.append(tmp_path / name / "labels.csv")
+        paths[-1].write_text("\n".join(["file,text", *rows]) + "\n")
+    return paths
+
+
+def cells(stdout, set_name, recogniser):
+    """The cells of the first row of this set and recogniser."""
+    rows = [line.split() for line in stdout.splitlines()]
+    return next(row[2:] for row in rows if row[:2] == [set_name, recogniser])
+
+
+def test_evaluate_when_done_then_a_row_for_each_set_and_a_mean_and_all_files(crops, tmp_path):
+    out, curve = tmp_path / "out.csv", tmp_path / "risk.png"
+    paths = map(str, crops)
+    done = run(
+        *("evaluate", *paths, "--recogniser", "scripted", "--recogniser", "scripted:marker=m"),
+        *("--predictions", str(out), "--curve", str(curve)),
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "scripted: scripted@00000000" in done.stdout
+    good = cells(done.stdout, "good", "scripted")
+    assert good[:7] == ["4", "75.0", "%", "(50.0", "%)", "33.3", "%"]
+    assert "1/1" in good
+    assert cells(done.stdout, "mean", "scripted")[:3] == ["6", "62.5", "%"]
+    assert "G>X" not in done.stdout
+    assert cells(done.stdout, "poor", "scripted:marker=m")[1] == "50.0"
+    assert "X>G 1" in done.stdout
+    assert curve.stat().st_size > 1000
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 12
+    assert list(rows[0]) == ["set", "recogniser", "file", "text", "predicted", "confidence", "ms"]
+    assert [row["predicted"] for row in rows if row["text"] == "X101"] == ["G101"] * 2
+
+
+def test_evaluate_when_no_recogniser_is_named_then_the_sites_and_a_recipe_is_compared_by_code(
+    crops, tmp_path
+):
+    plant = Plant(tmp_path / "plant")
+    plant.configure(
+        "recogniser: {use: scripted}\n",
+        recipe="fields: [{detect: {use: everything}, map: {format: 'G10[12]'}}]\n",
+    )
+    root = ("--root", str(plant.root))
+
+    plain = run("evaluate", str(crops[0]), *root)
+    coded = run("evaluate", str(crops[0]), "--recipe", "default", "--limit", "3", *root)
+
+    assert cells(plain.stdout, "good", "scripted")[0] == "4"
+    assert cells(coded.stdout, "good", "default")[:2] == ["3", "66.7"]
+    assert "scripted@00000000 in recipe default@" in coded.stdout
+
+
+def test_evaluate_when_rows_and_pictures_are_bad_then_told_and_the_others_are_measured(crops):
+    (crops[1].parent / "1.png").write_bytes(b"no picture")
+    with crops[1].open("a") as file:
+        file.write("none.png,A\n")
+
+    done = run("evaluate", str(crops[1]), "--recogniser", "scripted")
+
+    assert done.returncode == 65
+    assert cells(done.stdout, "poor", "scripted")[:2] == ["1", "100.0"]
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("markwatch: ") for line in lines)
+    assert "labels.csv:4: no such picture" in lines[0]
+    assert "1.png: not a picture" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("nowhere.csv",), 78, "no such file: nowhere.csv"),
+        (("{labels}", "--recogniser", "nothing"), 78, "no recogniser is called 'nothing'"),
+        (("{labels}", "--recogniser", "scripted:a=1"), 78, "a: unknown key"),
+        (("{labels}", "--recogniser", "trocr:checkpoint=no/such"), 69, "is not on this machine"),
+        (("{labels}", "--recipe", "nothing"), 78, "no recipe is called 'nothing'"),
+        (("{labels}", "--predictions", "{labels}"), 78, "write the predictions elsewhere"),
+        (("{labels}", "--predictions", "none/out.csv"), 78, "cannot be written"),
+        (("{labels}", "--curve", "risk.xyz"), 78, "no kind of picture"),
+    ],
+)
+def test_evaluate_when_misused_then_says_so_in_one_line(crops, arguments, status, words):
+    given = [each.format(labels=crops[0]) for each in arguments]
+    before = crops[0].read_text()
+
+    done = run("evaluate", *given)
+
+    assert done.returncode == status
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+    assert crops[0].read_text() == before
