@@ -20,17 +20,22 @@ from flows.training.chance import Chance
 from flows.training.scene import Scene, mark_contrast
 
 _ROWS = (10, 64)
-_MIN_COLUMNS, _MAX_COLUMNS = 8, 1024
+_CLEAN_ROWS = (32, 48)
+_COLUMNS = (8, 1024)
 _MAX_PIXELS = 24_000
+
+_CLEAN_TEXT_PX = 17.0
+_HARD_TEXT_PX = 11.0
+"""The least height of text at severity 0 and 1."""
+
 _USUAL_FILL = 0.6
 _HEIGHT_PER_PITCH = 1.5
 """Of usual letters. Narrower ones are as hard to read as lower ones would be."""
-_CLEAN_ROWS = (32.0, 48.0)
-_CLEAN_TEXT_PX = 20.0
-_HARD_TEXT_PX = 11.5
-_GROUP = (8, 32)
+
+_GROUP = (8, 16)
 _ALIKE = 0.35
 """Difference of the logarithms of two aspects that one camera may see."""
+
 _ENDURED_STRAIN = 1.6
 """The sum of strains that a mark bears at full strength; beyond it, each effect is weakened."""
 
@@ -111,9 +116,8 @@ def photograph(
             *((e.clean_chance, e.hard_chance, e.strain) for e in EFFECTS), strict=True
         )
     )
-    chosen = chance.uniform(low.numel() * len(aspect)).view(-1, len(aspect)) < torch.lerp(
-        low, high, severity
-    )
+    wishes = chance.uniform(len(EFFECTS) * len(aspect)).view(len(EFFECTS), -1)
+    chosen = wishes < torch.lerp(low, high, severity)
     load = (strain * chosen).sum(0).clamp_min(_ENDURED_STRAIN)
     faint = (mark_contrast(pictures) / _PLAIN_MARK).clamp(_FAINTEST_SHARE, 1.0)
     bearable = severity * (_ENDURED_STRAIN / load).sqrt() * faint
@@ -168,10 +172,10 @@ def _least_rows(severity: torch.Tensor, legible: torch.Tensor) -> torch.Tensor:
 def _wanted_rows(
     aspect: torch.Tensor, severity: torch.Tensor, least: torch.Tensor, chance: Chance
 ) -> torch.Tensor:
-    """Return (N,) camera rows: the sum of two draws in the logarithm, so often 16 to 40."""
+    """Return (N,) camera rows, more often below the middle of the range than at its ends."""
     low = math.log(_CLEAN_ROWS[0]) + math.log(_ROWS[0] / _CLEAN_ROWS[0]) * severity
     high = math.log(_CLEAN_ROWS[1]) + math.log(_ROWS[1] / _CLEAN_ROWS[1]) * severity
-    between = chance.uniform(2 * len(aspect)).view(2, -1).mean(0)
+    between = chance.uniform(2 * len(aspect)).view(2, -1).mean(0) ** 1.4
     rows = torch.exp(low + (high - low) * between)
     return torch.minimum(rows, (_MAX_PIXELS / aspect).sqrt()).maximum(least)
 
@@ -185,15 +189,17 @@ def _groups(
     within a range of aspects by the rows that are wanted.
     """
     few, many = _GROUP
-    size = min(max(len(aspect) // 8, few), many)
+    size = min(max(len(aspect) // 32, few), many)
     ordered = aspect.argsort(stable=True)
     for alike in ordered.tensor_split(_breaks(aspect[ordered].log().tolist())):
         by_rows = alike[wanted[alike].argsort(stable=True)]
         for members in by_rows.tensor_split(max(1, round(len(alike) / size))):
-            rows = max(wanted[members].log().mean().exp().item(), least[members].max().item())
+            usual = wanted[members].log().mean().exp().item()
+            # Not of the tallest need: one picture of low text would sharpen all its neighbours.
+            rows = max(usual, least[members].quantile(0.75).item())
             narrow, wide = aspect[members].aminmax()
             columns = round(rows * math.sqrt(narrow.item() * wide.item()))
-            yield members, (round(rows), min(max(columns, _MIN_COLUMNS), _MAX_COLUMNS))
+            yield members, (round(rows), min(max(columns, _COLUMNS[0]), _COLUMNS[1]))
 
 
 def _breaks(ascending: list[float]) -> list[int]:

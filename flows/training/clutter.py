@@ -86,13 +86,8 @@ def plate(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
     if choice < 0.5:
         thin = rng.uniform(0.02, 0.1) * height
         sketch.frame(box, thin, rng.uniform(0.0, 0.25) * height, strength)
-    if choice < 0.3 or choice > 0.8:
-        beyond = tuple(
-            edge + sign * rng.uniform(0.05, 0.2) * height
-            for edge, sign in zip(box, (-1, -1, 1, 1), strict=True)
-        )
-        far = max(crop.size) + sum(crop.margins)
-        sketch.frame(beyond, far, rng.uniform(0, 0.15) * height, int(rng.integers(90, 256)))
+    if choice < 0.3 or choice > 0.6:
+        _outside(sketch, crop, rng, box)
     if rng.random() < 0.25 and over > 0.2 * height:
         sketch.box(box[0], box[1] - 0.3 * height, box[2], -0.1 * height, int(rng.integers(90, 256)))
     if rng.random() < 0.5:
@@ -105,6 +100,26 @@ def plate(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
                 sketch.disc(x, -level, radius, shade)
             if bottom > 0.1 * height and rng.random() < 0.5:
                 sketch.disc(x, height + level, radius, shade)
+
+
+def beyond(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
+    """What lies round the panel, label or bezel that carries the line."""
+    width, height = crop.size
+    away = (0.1 + 0.5 * rng.random(4) ** 1.5) * height
+    _outside(sketch, crop, rng, (-away[0], -away[1], width + away[2], height + away[3]))
+
+
+def _outside(
+    sketch: Sketch, crop: Crop, rng: np.random.Generator, box: tuple[float, float, float, float]
+) -> None:
+    """All that lies some way outside of a box, in one tone."""
+    height = crop.size[1]
+    panel = tuple(
+        edge + sign * rng.uniform(0.05, 0.2) * height
+        for edge, sign in zip(box, (-1, -1, 1, 1), strict=True)
+    )
+    far = max(crop.size) + sum(crop.margins)
+    sketch.frame(panel, far, rng.uniform(0, 0.15) * height, int(rng.integers(90, 256)))
 
 
 def label(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:

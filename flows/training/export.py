@@ -14,7 +14,7 @@ from stages.errors import ConfigError
 from stages.recognisers.checkpoint import first_line, open_checkpoint
 
 LUMINANCE = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in brightness: ITU-R BT.601, as Pillow's `convert("L")` has them."""
+"""Weights of red, green and blue in brightness: ITU-R BT.601, as Pillow has them."""
 
 CTC_HEAD = "ctc_head.safetensors"
 """The file of the CTC head: `weight` (V, D) and `bias` (V,), float16."""
@@ -51,7 +51,7 @@ def export(network: Network, folder: Path) -> None:
         image_std=[0.5] * 3,
     )
     TrOCRProcessor(pictures, words).save_pretrained(folder)
-    # what transformers 4 and every published TrOCR checkpoint call the nested file of transformers 5
+    # the name that transformers 4 and every published TrOCR checkpoint know it by
     (folder / "preprocessor_config.json").write_text(
         json.dumps(pictures.to_dict(), indent=2, sort_keys=True) + "\n"
     )

@@ -53,7 +53,7 @@ NPM: Mapping[Kind, tuple[str, ...]] = {
             libre-franklin m-plus-1p m-plus-rounded-1c maven-pro metrophobic montserrat mukta
             mulish news-cycle noto-sans nunito nunito-sans onest open-sans outfit overpass
             oxygen pathway-extreme plus-jakarta-sans poppins prompt pt-sans public-sans
-            questrial quicksand red-hat-text roboto roboto-flex rubik rubik-dirt rubik-wet-paint
+            questrial quicksand red-hat-text roboto roboto-flex rubik
             ruda ruluko russo-one sarabun schibsted-grotesk signika sofia-sans source-sans-3
             space-grotesk spinnaker tenor-sans titillium-web ubuntu ubuntu-sans urbanist varela
             varela-round voltaire work-sans yantramanav zen-maru-gothic
@@ -93,13 +93,13 @@ NPM: Mapping[Kind, tuple[str, ...]] = {
         """,
         Kind.STENCIL: """
             allerta-stencil big-shoulders-stencil big-shoulders-stencil-display
-            big-shoulders-stencil-text black-ops-one emblema-one keania-one saira-stencil-one
+            big-shoulders-stencil-text black-ops-one emblema-one saira-stencil-one
             sirin-stencil stardos-stencil stick-no-bills wallpoet
         """,
         Kind.PIXEL: """
             bitcount-grid-single bitcount-prop-single bitcount-single codystar dotgothic16 doto
-            geist-pixel handjet jersey-10 jersey-15 jersey-20 jersey-25 micro-5 pixelify-sans
-            press-start-2p rubik-pixels silkscreen sixtyfour tiny5 unifont vt323 workbench
+            geist-pixel handjet jersey-10 jersey-15 jersey-20 jersey-25 pixelify-sans
+            press-start-2p silkscreen sixtyfour tiny5 unifont vt323 workbench
         """,
         Kind.TYPEWRITER: """
             courier-prime cutive cutive-mono special-elite

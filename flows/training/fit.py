@@ -1,7 +1,7 @@
 """The training loop: endless fresh batches -> checkpoints, a log of accuracy, the best weights.
 
 A run lives in a folder: `state.pt` (to go on from), `best.pt` (the averaged weights that read the
-validation set best), `progress.csv` and `validation.npz`. Starting again in the same folder resumes.
+validation set best), `progress.csv` and `validation.npz`. Starting again in it resumes.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Run:
         say: Callable[[str], None],
     ) -> None:
         """Fit until the budget is spent; an interrupt saves the state and goes up."""
+        if self._share() >= 1.0:
+            return
         told = evaluated = saved = time.monotonic()
         try:
             while self._share() < 1.0:

@@ -31,8 +31,8 @@ _TRANSFORM_STEP = (8, 16)
 _MOVING = 0.3
 _MOTION_PER_TEXT = 0.2
 _DEFOCUS_PER_TEXT = 0.06
-_UNBLURRED_TEXT_PX = 4.0
-"""So tall a character has nothing to lose: one pixel a stroke."""
+_UNBLURRED_TEXT_PX = 6.0
+"""So low a character has nothing to lose: one pixel a stroke."""
 
 
 def view(
@@ -44,8 +44,7 @@ def view(
     """Return (n, h, w), the (n, H, W) pictures as a camera of `size` (h, w) sees them.
 
     Pitch, yaw and roll of a pinhole camera, shear, then what an imperfect unrolling leaves: an
-    arc, a wave, uneven spacing. Above and below, the picture goes on
-    as its reflection.
+    arc, a wave, uneven spacing. Above and below, the picture goes on as its reflection.
     """
     height, width = size
     canvas = pictures[:, None]
@@ -54,7 +53,8 @@ def view(
         for have, want in zip(canvas.shape[2:], size, strict=True)
     ]
     canvas = functional.interpolate(canvas, tuple(finer), mode="bilinear", antialias=True)
-    to_picture = _camera_to_picture(width / height, scene, chance)
+    to_camera = _projection(width / height, scene, chance)
+    to_picture = torch.linalg.inv_ex(to_camera).inverse @ _frame(to_camera, scene, chance)
     down = (torch.arange(height, device=pictures.device) * 2 + 1) / height - 1
     across = (torch.arange(width, device=pictures.device) * 2 + 1) / width - 1
     # The three rows of the homography, each as a sum of a row and a column vector.
@@ -74,8 +74,8 @@ def view(
     return seen[:, 0]
 
 
-def _camera_to_picture(aspect: float, scene: Scene, chance: Chance) -> torch.Tensor:
-    """Return (n, 3, 3): from -1..1 over the crop to -1..1 over the picture, both ways."""
+def _projection(aspect: float, scene: Scene, chance: Chance) -> torch.Tensor:
+    """Return (n, 3, 3): from -1..1 both ways over the picture to half heights before the camera."""
     n, severity = len(scene.severity), scene.severity
     tilt = math.radians(_MAX_TILT_DEG)
     pitch = tailed(chance, n, 1.5) * tilt * severity
@@ -84,8 +84,7 @@ def _camera_to_picture(aspect: float, scene: Scene, chance: Chance) -> torch.Ten
     roll = tailed(chance, n, 1.5) * max_roll * (0.1 + 0.9 * severity)
     shear = tailed(chance, n, 2.5) * 0.35 * severity
     distance = chance.uniform(n, 1.5, 6.0) * max(aspect, 1.0)
-    zero, one = torch.zeros_like(yaw), torch.ones_like(yaw)
-    # The plane's own axes after roll, then pitch about x, then yaw about y.
+    # The picture's axes after a turn about the line of sight, then the horizontal, the vertical.
     cos, sin = torch.cos, torch.sin
     across = (
         cos(yaw) * cos(roll) + sin(yaw) * sin(pitch) * sin(roll),
@@ -98,29 +97,35 @@ def _camera_to_picture(aspect: float, scene: Scene, chance: Chance) -> torch.Ten
         sin(yaw) * sin(roll) + cos(yaw) * sin(pitch) * cos(roll),
     )
     down = tuple(d + shear * a for a, d in zip(across, down, strict=True))
-    rows = [
-        torch.stack([distance * across[0] * aspect, distance * down[0], zero], -1),
-        torch.stack([distance * across[1] * aspect, distance * down[1], zero], -1),
-        torch.stack([across[2] * aspect, down[2], distance * one], -1),
-    ]
-    to_camera = torch.stack(rows, 1)
+    nothing = torch.zeros_like(yaw)
+    return _matrix(
+        (distance * aspect * across[0], distance * down[0], nothing),
+        (distance * aspect * across[1], distance * down[1], nothing),
+        (aspect * across[2], down[2], distance),
+    )
+
+
+def _frame(to_camera: torch.Tensor, scene: Scene, chance: Chance) -> torch.Tensor:
+    """Return (n, 3, 3): from -1..1 both ways over the crop to half heights before the camera.
+
+    The crop holds the box of what must be seen, a little more or less, and not quite centred.
+    """
+    n, severity = len(scene.severity), scene.severity[:, None]
     seen = to_camera @ _held(scene.fill)
     seen = seen[:, :2] / seen[:, 2:]
     low, high = seen.amin(2), seen.amax(2)
-    loose = chance.uniform(2 * n, -0.02, 0.08).view(n, 2) * severity[:, None]
-    margin = ((1 - scene.fill) / 2).clamp(0.01, _MAX_SHIFT) * severity
-    shift = chance.uniform(2 * n, -1.0, 1.0).view(n, 2) * margin[:, None]
-    half = (high - low) / 2 * (1 + loose)
-    middle = (high + low) / 2 + shift
-    frame = torch.stack(
-        [
-            torch.stack([half[:, 0], zero, middle[:, 0]], -1),
-            torch.stack([zero, half[:, 1], middle[:, 1]], -1),
-            torch.stack([zero, zero, one], -1),
-        ],
-        1,
-    )
-    return torch.linalg.inv(to_camera) @ frame
+    loose = chance.uniform(2 * n, -0.02, 0.08).view(n, 2) * severity
+    margin = ((1 - scene.fill) / 2).clamp(0.01, _MAX_SHIFT)[:, None] * severity
+    shift = chance.uniform(2 * n, -1.0, 1.0).view(n, 2) * margin
+    half_width, half_height = ((high - low) / 2 * (1 + loose)).unbind(1)
+    x, y = ((high + low) / 2 + shift).unbind(1)
+    nothing, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrix((half_width, nothing, x), (nothing, half_height, y), (nothing, nothing, one))
+
+
+def _matrix(*rows: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """Return (n, 3, 3) of three rows of (n,)."""
+    return torch.stack([value for row in rows for value in row], 1).view(-1, 3, 3)
 
 
 def _held(fill: torch.Tensor) -> torch.Tensor:

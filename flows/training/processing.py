@@ -98,8 +98,11 @@ def threshold(pixels: torch.Tensor, scene: Scene, chance: Chance) -> torch.Tenso
     middle = torch.where(
         plane(chance.uniform(n) < 0.5), plane((low + high) / 2).expand_as(local), local
     )
-    softness = plane(mark_contrast(pixels).clamp_min(0.02) * chance.uniform(n, 0.02, 0.3))
-    return torch.sigmoid((pixels - middle) / softness)
+    contrast = mark_contrast(pixels)
+    softness = plane(contrast.clamp_min(0.02) * chance.uniform(n, 0.02, 0.3))
+    black_and_white = torch.sigmoid((pixels - middle) / softness)
+    # A faint mark breaks up; who sees that does not do it.
+    return torch.lerp(pixels, black_and_white, plane((contrast / 0.25).clamp(max=1)))
 
 
 def _quantiles(pixels: torch.Tensor, low: float, high: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -33,15 +33,15 @@ class Scene:
 def mark_contrast(pixels: torch.Tensor) -> torch.Tensor:
     """Return (n,): about how far the mark's grey lies from its surroundings', for (n, h, w).
 
-    It is the deviation inside tiles of half the height, so shading counts for little, after the
-    smallest details are averaged away, so noise and roughness do too.
+    It is the deviation inside tiles of a quarter to half of the height, so shading counts for
+    little, after the smallest details are averaged away, so noise and roughness do too.
     """
     height = pixels.shape[1]
     detail = max(1, height // 16)
     coarse = functional.avg_pool2d(pixels[:, None], detail) if detail > 1 else pixels[:, None]
     tile = min(8, *coarse.shape[2:])
-    mean = functional.avg_pool2d(coarse, tile)
-    square = functional.avg_pool2d(coarse.square(), tile)
+    mean = functional.avg_pool2d(coarse, tile, ceil_mode=True)
+    square = functional.avg_pool2d(coarse.square(), tile, ceil_mode=True)
     deviation = (square - mean.square()).clamp_min(0).mean((1, 2, 3)).sqrt()
     return deviation * _AMPLITUDE_PER_DEVIATION
 

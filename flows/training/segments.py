@@ -24,7 +24,7 @@ SEVEN: dict[str, str] = {
 """Lit segments, clockwise: a top, b, c right, d bottom, e, f left; g in the middle."""
 
 FOURTEEN: dict[str, str] = {
-    "0": "abcdefjk", "1": "bcj", "2": "abghed", "3": "abhcd", "4": "fghbc", "5": "afghcd",
+    "0": "abcdefjk", "1": "bcj", "2": "abghed", "3": "abhcd", "4": "fghbc", "5": "afgmd",
     "6": "afghedc", "7": "abc", "8": "abcdefgh", "9": "abcdfgh", "A": "abcefgh", "B": "abcdhil",
     "C": "adef", "D": "abcdil", "E": "adefgh", "F": "aefgh", "G": "acdefh", "H": "bcefgh",
     "I": "adil", "J": "bcde", "K": "efgjm", "L": "def", "M": "bcefnj", "N": "bcefnm",

@@ -17,7 +17,10 @@ _NOISE_PER_TEXT_PX = 0.015
 """Noise over the mark's contrast that may be added per pixel of text height: larger text is
 recognised through more noise, as the eye averages over a stroke."""
 
-_SMALLEST_TEXT_PX = 10.0
+_NOTHING = 0.03
+_MAX_NOISE_ON_NOTHING = 0.06
+
+_SMALLEST_TEXT_PX = 11.0
 _MODES = ("nearest", "bilinear", "bicubic")
 
 
@@ -40,7 +43,7 @@ def expose(pixels: torch.Tensor, scene: Scene, chance: Chance) -> torch.Tensor:
     raised = (least / left.clamp_min(1e-3)).clamp_min(1)
     # So near to black or white at most that fine strokes are not clipped with the ground, where
     # most of it is; a glare on the rest may be.
-    margin = (left * raised / 4).clamp(max=0.5)
+    margin = (left * raised / 3).clamp(max=0.5)
     middle = curved.mean((1, 2))
     dark, bright = ((ground - middle) * raised for ground in _grounds(curved))
     new_middle = middle.maximum(margin - dark).minimum(1 - margin - bright)
@@ -65,8 +68,11 @@ def noise(pixels: torch.Tensor, scene: Scene, chance: Chance) -> torch.Tensor:
     """
     n, height, width = pixels.shape
     amount = 0.005 + chance.uniform(n) ** 1.5 * 0.14 * scene.severity
-    bound = mark_contrast(pixels) * (_NOISE_PER_TEXT_PX * scene.text_px).clamp(max=0.5)
-    amount = torch.minimum(amount, bound.clamp_min(0.01))
+    contrast = mark_contrast(pixels)
+    bound = contrast * (_NOISE_PER_TEXT_PX * scene.text_px).clamp(max=0.5)
+    # Nothing is there to be spared, and noise must not come to mean that something is.
+    bound = torch.where(contrast < _NOTHING, _MAX_NOISE_ON_NOTHING, bound.clamp_min(0.01))
+    amount = torch.minimum(amount, bound)
     kinds = chance.uniform(3 * n).view(n, 3) ** 2
     read, shot, speckle = (kinds / kinds.sum(1, keepdim=True)).unbind(1)
     scale = plane(read) + plane(shot) * pixels.clamp_min(0).sqrt() + plane(speckle) * pixels

@@ -21,6 +21,7 @@ from flows.training.marking import mark
 from flows.training.strips import Strip, StripMaker
 from flows.training.surfaces import Surfaces
 from flows.training.texts import Texts
+from stages.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Strips:
     aspect: torch.Tensor
     stroke: torch.Tensor
     fill: torch.Tensor
+    pitch: torch.Tensor
     styles: torch.Tensor
     severity: torch.Tensor
 
@@ -46,6 +48,10 @@ class Strips:
             aspect=torch.tensor([strip.aspect for strip in strips], dtype=torch.float32),
             stroke=torch.tensor([strip.stroke for strip in strips], dtype=torch.float32),
             fill=torch.tensor([strip.fill for strip in strips], dtype=torch.float32),
+            pitch=torch.tensor(
+                [_INKED * strip.aspect / max(1, len(strip.text)) for strip in strips],
+                dtype=torch.float32,
+            ),
             styles=torch.tensor([int(strip.style) for strip in strips]),
             severity=torch.from_numpy(severity.astype(np.float32)),
         )
@@ -72,7 +78,14 @@ def shoot(strips: Strips, surfaces: Surfaces, generator: torch.Generator) -> lis
         strips.severity,
         generator,
     )
-    return photograph(pictures, strips.aspect, strips.severity, generator, fill=strips.fill)
+    return photograph(
+        pictures,
+        strips.aspect,
+        strips.severity,
+        generator,
+        fill=strips.fill,
+        pitch=strips.pitch,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ class Studio:
     def strips(self, rng: np.random.Generator, ceiling: float, maker: StripMaker) -> Strips:
         """Draw a batch whose severities are spread from 0 to `ceiling`."""
         severity = rng.uniform(0.0, ceiling, self.batch)
-        drawn = [maker.strip(rng, self.texts.sample(rng), float(each)) for each in severity]
+        drawn = [drawn_strip(maker, self.texts, rng, float(each)) for each in severity]
         return Strips.of(drawn, severity)
 
     def finish(self, strips: Strips, generator: torch.Generator) -> Batch:
@@ -104,6 +117,22 @@ class Studio:
         shots = shoot(strips, self.surfaces, generator)
         pictures = model_input(shots, self.size)
         return Batch((pictures * 255).round().to(torch.uint8), strips.texts)
+
+
+def drawn_strip(
+    maker: StripMaker, texts: Texts, rng: np.random.Generator, severity: float
+) -> Strip:
+    """A strip of the next text that the faces can draw.
+
+    Raises:
+        ConfigError: they draw hardly any of the texts.
+    """
+    for _ in range(_TRIES):
+        try:
+            return maker.strip(rng, texts.sample(rng), severity)
+        except ValueError:
+            continue
+    raise ConfigError("no face draws these texts; add one with `--font`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +218,6 @@ def training_studio(material: Path, texts: Texts, size: tuple[int, int], batch: 
 
 
 _SURFACES = 400
+_TRIES = 50
+_INKED = 0.92
+"""Share of a crop's width that its line takes, about."""

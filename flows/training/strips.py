@@ -192,7 +192,7 @@ class StripMaker:
     ) -> np.ndarray:
         sketch = clutter.Sketch(crop.natural)
         if style is Style.PLATE:
-            if rng.random() < 0.3 + 0.7 * severity:
+            if rng.random() < 0.4 + 0.6 * severity:
                 clutter.plate(sketch, crop, rng)
                 if rng.random() < 0.5:
                     self._caption(rng, sketch, crop)
@@ -201,6 +201,8 @@ class StripMaker:
                 clutter.hardware(sketch, crop, rng)
         elif rng.random() < 0.1 + 0.35 * severity:
             clutter.label(sketch, crop, rng)
+        if style is not Style.PLATE and crop.fill < _LOOSE and rng.random() < 0.4:
+            clutter.beyond(sketch, crop, rng)
         if line.under is not None:
             unlit = warped(line.under, (0, 0), crop.ink)
             faint = (unlit * rng.uniform(0.15, 0.45)).astype(np.uint8)
@@ -224,6 +226,9 @@ class StripMaker:
         sketch.picture = np.maximum(sketch.picture, warped(line.picture, (0, 0), matrix))
 
 
+_LOOSE = 0.62
+"""Height of the line in its crop, as a part, under which the end of its panel may be seen."""
+
 _STRUCK_TWICE = (Style.STAMPED, Style.RECEIPT, Style.DOTS_PEEN, Style.DOTS_INKJET, Style.PRINT)
 _ON_WHEELS = (Style.PRINT, Style.EMBOSSED, Style.CHIP)
 _ON_PARTS = (
@@ -244,7 +249,9 @@ def _nothing(rng: np.random.Generator) -> Line:
 
 def _margins(rng: np.random.Generator, severity: float, style: Style) -> tuple[float, float]:
     """Margins above and below in line heights: the line mostly fills 80 % of the crop."""
-    loose = rng.random() < (0.8 if style is Style.PLATE else 0.2) * severity
+    # how loose a detector crops has little to do with how bad the picture is
+    often = 0.75 if style is Style.PLATE else 0.22
+    loose = rng.random() < often * min(1.0, 3 * severity)
     fill = 0.8
     if loose:
         fill = rng.uniform(0.35, 0.6)
@@ -259,8 +266,8 @@ def _margins(rng: np.random.Generator, severity: float, style: Style) -> tuple[f
 def _side(rng: np.random.Generator, severity: float, style: Style) -> float:
     """The margin left or right in line heights: mostly tight, at times far too wide."""
     choice = rng.random()
-    if style is Style.PLATE and choice < 0.7 * severity:
-        return rng.uniform(0.05, 0.6)
+    if style is Style.PLATE and choice < min(0.7, 2 * severity):
+        return rng.uniform(0.05, 0.8)
     if choice < 0.55 * severity:
         return rng.uniform(-0.02, 0.12)
     if choice < 0.75 * severity:

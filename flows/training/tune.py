@@ -197,8 +197,8 @@ def _general(paths: Sequence[Path], size: tuple[int, int]) -> tuple[torch.Tensor
 def _picture(label: Label) -> np.ndarray:
     if unknown := set(label.text) - set(ALPHABET):
         raise ConfigError(
-            f"{label.path}: `{label.text}` has {''.join(sorted(unknown))}, which this network has no "
-            "character for; leave the row out"
+            f"{label.path}: `{label.text}` has {''.join(sorted(unknown))}, unknown to the network; "
+            "leave the row out"
         )
     if len(label.text) > MAX_LENGTH:
         raise ConfigError(

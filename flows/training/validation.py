@@ -15,7 +15,7 @@ import torch
 from flows.training.camera import Shot, model_input
 from flows.training.fonts import faces
 from flows.training.network import PAD, Network, decode_ctc, encode_texts
-from flows.training.stream import Strips, shoot
+from flows.training.stream import Strips, drawn_strip, shoot
 from flows.training.strips import StripMaker
 from flows.training.surfaces import Surfaces
 from flows.training.texts import Texts
@@ -56,7 +56,7 @@ def held_out(
 
     The same numbers give the same pictures on the same machine.
     """
-    surfaces = Surfaces.procedural(160, seed)
+    surfaces = Surfaces.procedural(_PAINTED, seed)
     texts = Texts()
     maker = StripMaker(faces(material).held_out, texts)
     made = []
@@ -64,7 +64,7 @@ def held_out(
         rng = np.random.default_rng((seed, TIERS.index(tier), number))
         severity = rng.uniform(tier.least, tier.most, min(batch, count - start))
         strips = Strips.of(
-            [maker.strip(rng, texts.sample(rng), float(each)) for each in severity], severity
+            [drawn_strip(maker, texts, rng, float(each)) for each in severity], severity
         )
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         made.append((shoot(strips, surfaces, generator), strips.texts))
@@ -142,5 +142,6 @@ def predict(
     return right, aligned
 
 
+_PAINTED = 160
 _BATCH = 128
 _SEED = 20

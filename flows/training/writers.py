@@ -85,8 +85,6 @@ class Tools:
         atlas = self._atlas(face)
         weight = rng.uniform(-change, change) * atlas.stroke
         weight = max(min(weight, _THICKEST_PX - atlas.stroke), _THINNEST_PX - atlas.stroke)
-        if atlas.stroke < _THINNEST_PX:
-            weight = 1.0
         return FaceWriter(
             atlas,
             hand,

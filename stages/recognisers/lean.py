@@ -101,8 +101,7 @@ class LeanDecoder:
     ) -> None:
         """Decode token by token from place `at`, where `current` (N,) stands, to the end.
 
-        A slot whose text has ended is filled with the last one, so that the first `len(rows)`
-        slots are always the unfinished ones.
+        A row whose text has ended gives its place to the last one, and the last place goes.
         """
         while rows and at + 1 < self._max_tokens:
             logits = self._logits(caches, current[:, None], at)[:, 0]
@@ -117,7 +116,9 @@ class LeanDecoder:
                         rows[slot], current[slot] = rows[last], current[last]
                         caches.move(last, slot, at)
                     del rows[last]
-            current = current[: len(rows)]
+            if len(rows) < len(chosen):
+                current = current[: len(rows)]
+                caches.keep(len(rows))
 
     def _caches(self, encoded: torch.Tensor) -> _Caches:
         batch, length, width = encoded.shape
@@ -132,7 +133,7 @@ class LeanDecoder:
         return _Caches(memory, torch.empty(shape, device=encoded.device))
 
     def _logits(self, caches: _Caches, tokens: torch.Tensor, at: int) -> torch.Tensor:
-        """Feed (n, m) tokens at the places from `at` on to the first n rows: (n, m, V).
+        """Feed (n, m) tokens at the places from `at` on to the rows of the caches: (n, m, V).
 
         More than one token at a time only at the start.
         """
@@ -146,28 +147,22 @@ class LeanDecoder:
             hidden = self._norm(hidden)
         size = hidden.shape[1] // self._heads
         for layer, memory, cache in zip(self._layers, caches.memory, caches.own, strict=True):
-            query, *new = layer.qkv(hidden).view(count, length, 3, self._heads, size).unbind(2)
-            keys, values = (_filled(own, fresh, at) for own, fresh in zip(cache, new, strict=True))
+            fused = layer.qkv(hidden).view(count, length, 3, self._heads, size)
+            query, new = fused.split((1, 2), 2)
+            cache.narrow(3, at, length).copy_(new.permute(2, 0, 3, 1, 4))
+            keys, values = cache.narrow(3, 0, at + length).unbind()
             mixed = nn.functional.scaled_dot_product_attention(
-                query.transpose(1, 2), keys, values, is_causal=length > 1, scale=1.0
+                query[:, :, 0].transpose(1, 2), keys, values, is_causal=length > 1, scale=1.0
             )
             hidden = layer.own_norm(hidden + layer.own_out(_joined(mixed)))
             query = layer.query(hidden).view(count, length, self._heads, size).transpose(1, 2)
-            keys, values = memory[:, :count].flatten(1, 2)
+            keys, values = memory.flatten(1, 2).unbind()
             query = query.reshape(count * self._heads, length, size)
             mixed = torch.bmm(torch.bmm(query, keys.transpose(1, 2)).softmax(-1), values)
             mixed = mixed.view(count, self._heads, length, size)
             hidden = layer.cross_norm(hidden + layer.cross_out(_joined(mixed)))
             hidden = layer.last_norm(hidden + layer.fc2(layer.fc1(hidden)))
         return self._words_out(hidden).view(count, length, -1)
-
-
-def _filled(cache: torch.Tensor, fresh: torch.Tensor, at: int) -> torch.Tensor:
-    """Put (n, m, heads, size) at the places from `at` on, and return all up to there."""
-    count, length = fresh.shape[:2]
-    rows = cache[:count]
-    rows.narrow(2, at, length).copy_(fresh.transpose(1, 2))
-    return rows.narrow(2, 0, at + length)
 
 
 def _joined(mixed: torch.Tensor) -> torch.Tensor:
@@ -208,6 +203,10 @@ class _Caches:
         """Copy a row over another one, with its first `filled` places."""
         self.memory[:, :, target] = self.memory[:, :, source]
         self.own[:, :, target, :, :filled] = self.own[:, :, source, :, :filled]
+
+    def keep(self, count: int) -> None:
+        """Drop all but the first rows."""
+        self.memory, self.own = self.memory[:, :, :count], self.own[:, :, :count]
 
 
 class _Book:

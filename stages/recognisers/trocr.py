@@ -95,10 +95,12 @@ class TrocrRecogniser:
             self._open(opened, device, dtype)
             wrong = misreading(folder, self._texts)
         if wrong:
+            remedy = "install another release of torch"
             raise PluginError(
                 f"{self.model} reads its golden picture {wrong.golden.file} as {wrong.read!r}, not "
                 f"{wrong.golden.text!r}, on this {_processor(device)} in "
-                f"{str(dtype).removeprefix('torch.')}; {_remedy(dtype, torch.float32)}"
+                f"{str(dtype).removeprefix('torch.')}; "
+                f"{remedy if dtype == torch.float32 else 'set `encoder_dtype: float32`'}"
             )
         return self
 
@@ -192,12 +194,6 @@ def _processor(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     abilities = torch.backends.cpu.get_cpu_capability()
     return f"{platform.processor() or platform.machine()} ({abilities})"
-
-
-def _remedy(dtype: torch.dtype, exact: torch.dtype) -> str:
-    if dtype != exact:
-        return "set `encoder_dtype: float32`"
-    return "install another release of torch, or read on another machine"
 
 
 def _encoder_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -14,8 +14,7 @@ def test_table_when_characters_are_compared_then_no_two_light_the_same(
     table: dict[str, str],
 ) -> None:
     lit = [frozenset(names) for char, names in table.items() if char not in " .:"]
-    same = {char for char in "0OS5" if char in table}
-    assert len(lit) - len(set(lit)) <= (1 if "S" in same else 0)
+    assert len(lit) == len(set(lit))
 
 
 @pytest.mark.parametrize("pointed", [True, False])

@@ -156,6 +156,17 @@ def test_greedy_when_padding_is_the_likeliest_token_then_it_has_no_place_with_si
     assert tokens(LeanDecoder(made, START, [WORDS - 1], 24).greedy(encoded)) == expected
 
 
+def test_greedy_when_sinusoids_come_from_a_file_then_they_are_there(tmp_path):
+    # transformers 5.23 itself opens such a checkpoint with places without numbers
+    made, encoded = network(use_learned_position_embeddings=False), states()
+    made.save_pretrained(tmp_path)
+    opened = VisionEncoderDecoderModel.from_pretrained(tmp_path).eval().requires_grad_(False)
+
+    lines = LeanDecoder(opened, START, [WORDS - 1], 24).greedy(encoded)
+
+    assert tokens(lines) == generated(made, encoded, [WORDS - 1], 24)[0]
+
+
 @pytest.mark.parametrize("limit", [2, 3, 7])
 def test_greedy_when_the_text_is_too_long_then_it_is_cut_and_says_so(limit):
     made, encoded = network(), states()

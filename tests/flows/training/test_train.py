@@ -1,0 +1,143 @@
+"""`markwatch train`, from rendered marks to a checkpoint that reads, and its refusals."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from flows.evaluation.labels import read_sets
+from flows.training import stream, train, tune, validation
+from flows.training.export import export, load
+from flows.training.frozen import render
+from flows.training.network import Network, Shape
+from flows.training.validation import TIERS
+from stages.errors import ConfigError
+
+SMALL = Shape(width=32, layers=1, decoder_layers=1, head_width=16)
+BUDGET = train.Budget(samples=64, minutes=None, processes=1, threads=1, device="cpu")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_surfaces() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "_PAINTED", 13)
+        yield
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("start") / "checkpoint"
+    torch.manual_seed(4)
+    export(Network(SMALL), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory, material: Path) -> Path:
+    root = tmp_path_factory.mktemp("root")
+    render(material, root / train.EVALUATION, count=4)
+    return root
+
+
+def labelled(folder: Path, texts: list[str]) -> Path:
+    """Crops with their texts drawn on them, and the CSV."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "text"])
+        for at, text in enumerate(texts):
+            crop = np.full((40, 160), 200, np.uint8)
+            cv2.putText(crop, text, (5, 30), cv2.FONT_HERSHEY_SIMPLEX, 1, 20, 2)
+            cv2.imwrite(str(folder / f"{at}.png"), crop)
+            writer.writerow([f"{at}.png", text])
+    return folder / "labels.csv"
+
+
+def test_train_from_a_checkpoint_goes_on_and_publishes_the_best(
+    tmp_path: Path, material: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "_VALIDATION", 4)
+    monkeypatch.setattr(stream, "_SURFACES", 13)
+    run = tmp_path / "run"
+    checkpoint = train.train(run, material, start, BUDGET)
+    assert load(checkpoint).shape == SMALL
+    assert len((run / "progress.csv").read_text().splitlines()) == 2
+    # the budget is spent: nothing more is fitted
+    assert train.train(run, material, start, BUDGET) == checkpoint
+
+
+def test_train_without_material_says_how_to_fetch_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"python -m flows\.training\.material FOLDER"):
+        train.train(tmp_path, None, None, BUDGET)
+
+
+def test_budget_with_a_device_that_is_not_there_says_what_to_try() -> None:
+    nowhere = train.Budget(None, None, 1, None, "cuda:77")
+    with pytest.raises(ConfigError, match="try `--device cpu`"):
+        nowhere.place()
+
+
+def test_frozen_set_when_rendered_again_is_the_same(
+    tmp_path: Path, material: Path, frozen: Path
+) -> None:
+    render(material, tmp_path, count=4)
+    for tier in TIERS:
+        (labels,) = read_sets([tmp_path / tier.name / "labels.csv"])
+        assert len(labels.labels) == 4
+        for label in labels.labels:
+            other = frozen / train.EVALUATION / tier.name / label.file
+            assert label.path.read_bytes() == other.read_bytes()
+
+
+def test_adapt_to_crops_gives_a_checkpoint_that_is_no_worse(
+    tmp_path: Path, frozen: Path, start: Path
+) -> None:
+    labels = labelled(tmp_path / "mine", [f"A{number:03}" for number in range(25)])
+    budget = train.Budget(samples=24, minutes=None, processes=1, threads=1, device="cpu")
+    folder = train.adapt(frozen, tmp_path / "run", start, [labels], ["A[0-9]{3}"], [], None, budget)
+    assert load(folder).shape == SMALL
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        (["A1"] * 19, "19 labelled crops are too few; label at least 20"),
+        (["A1"] * 20 + ["Ω"], "unknown to the network; leave the row out"),
+        (["A1"] * 20 + ["1" * 25], "over 24 characters; leave the row out"),
+    ],
+)
+def test_adapt_with_labels_that_do_not_do_says_why(
+    tmp_path: Path, frozen: Path, start: Path, texts: list[str], complaint: str
+) -> None:
+    labels = labelled(tmp_path / "mine", texts)
+    with pytest.raises(ConfigError, match=complaint):
+        train.adapt(frozen, tmp_path / "run", start, [labels], [], [], None, BUDGET)
+
+
+def test_adapt_outside_of_a_checkout_says_what_is_missing(tmp_path: Path, start: Path) -> None:
+    labels = labelled(tmp_path / "mine", ["A1"] * 20)
+    with pytest.raises(ConfigError, match="no general set to judge by"):
+        train.adapt(tmp_path, tmp_path / "run", start, [labels], [], [], None, BUDGET)
+
+
+@pytest.mark.parametrize(
+    ("general", "yours", "complaint"),
+    [(0.7, 0.9, "of the general set"), (0.9, 0.4, "of your crops kept aside")],
+)
+def test_tuned_weights_that_read_worse_are_refused(
+    general: float, yours: float, complaint: str
+) -> None:
+    def scores(general: float, yours: float) -> dict[str, tune.Score]:
+        return {
+            tune.GENERAL: tune.Score(tune.GENERAL, general, 0.0, 400),
+            tune.YOURS: tune.Score(tune.YOURS, yours, 0.0, 20),
+        }
+
+    with pytest.raises(ConfigError, match=f"refused: .*{complaint}"):
+        tune._refuse_worse(scores(0.9, 0.5), scores(general, yours))
