@@ -30,7 +30,7 @@ class Tier:
     most: float
 
 
-TIERS = (Tier("clean", 0.0, 0.15), Tier("plant", 0.4, 0.6), Tier("hard", 0.85, 1.0))
+TIERS = (Tier("clean", 0.0, 0.15), Tier("plant", 0.4, 0.6), Tier("hard", 0.65, 0.85))
 
 
 @dataclass(frozen=True, slots=True)
