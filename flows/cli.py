@@ -182,7 +182,7 @@ def train(
     run: Annotated[Path, typer.Argument(help="folder of the run; an existing one goes on")],
     material: Annotated[
         Path | None,
-        typer.Option(help="folder that `python -m flows.training.material` filled"),
+        typer.Option(help="folder that `python -m flows.training.material.fetch` filled"),
     ] = None,
     start: Annotated[
         Path | None,

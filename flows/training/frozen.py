@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from flows.training.camera import crops
+from flows.training.camera.photograph import crops
 from flows.training.validation import TIERS, held_out
 from stages.errors import MarkwatchError
 
@@ -49,7 +49,7 @@ def render(material: Path, out: Path, count: int = COUNT) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m flows.training.frozen", description=__doc__)
-    parser.add_argument("material", type=Path, help="filled by flows.training.material")
+    parser.add_argument("material", type=Path, help="filled by flows.training.material.fetch")
     parser.add_argument("out", type=Path, help="folder to write, data/evaluation in a checkout")
     given = parser.parse_args(arguments)
     try:

@@ -23,7 +23,7 @@ from transformers import (
     ViTModel,
 )
 
-from flows.training.texts import ALPHABET, MAX_LENGTH
+from flows.training.wording.texts import ALPHABET, MAX_LENGTH
 from stages.options import Options
 
 BOS, PAD, EOS, UNKNOWN = range(4)

@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from flows.training.camera import Shot, model_input, photograph
-from flows.training.fonts import FaceSet, faces
-from flows.training.marking import mark
-from flows.training.strips import Strip, StripMaker
-from flows.training.surfaces import Surfaces
-from flows.training.texts import Texts
+from flows.training.camera.photograph import Shot, model_input, photograph
+from flows.training.drawing.strips import Strip, StripMaker
+from flows.training.marking.mark import mark
+from flows.training.marking.surfaces import Surfaces
+from flows.training.material.fonts import FaceSet, faces
+from flows.training.wording.texts import Texts
 from stages.errors import ConfigError
 
 

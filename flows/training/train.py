@@ -12,8 +12,8 @@ from flows.training import fit, tune
 from flows.training.export import export, load
 from flows.training.network import Network, Shape
 from flows.training.stream import Ramp, batches, training_studio
-from flows.training.texts import Texts
 from flows.training.validation import ValidationSet
+from flows.training.wording.texts import Texts
 from stages.errors import ConfigError
 
 MODEL = Path("data/models/trocr-marks")
@@ -70,7 +70,7 @@ def train(run: Path, material: Path | None, start: Path | None, budget: Budget) 
     if material is None:
         raise ConfigError(
             "training from rendered marks needs fonts and textures; fetch them with "
-            "`python -m flows.training.material FOLDER` and give `--material FOLDER`"
+            "`python -m flows.training.material.fetch FOLDER` and give `--material FOLDER`"
         )
     device = budget.place()
     options = budget.limit(fit.FitOptions())

@@ -17,16 +17,16 @@ import torch
 
 from flows.evaluation.labels import Label, read_sets
 from flows.training import fit
-from flows.training.camera import model_input, photograph
+from flows.training.camera.photograph import model_input, photograph
+from flows.training.drawing.layout import CANVAS
+from flows.training.drawing.strips import StripMaker
 from flows.training.export import export, load
-from flows.training.fonts import FaceSet, face_of, faces
-from flows.training.layout import CANVAS
+from flows.training.marking.surfaces import Surfaces
+from flows.training.material.fonts import FaceSet, face_of, faces
 from flows.training.network import Network
 from flows.training.stream import Batch, Studio
-from flows.training.strips import StripMaker
-from flows.training.surfaces import Surfaces
-from flows.training.texts import ALPHABET, MAX_LENGTH, Texts
 from flows.training.validation import Score, predict
+from flows.training.wording.texts import ALPHABET, MAX_LENGTH, Texts
 from stages.errors import ConfigError
 from stages.formats import compile_format
 

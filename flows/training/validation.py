@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flows.training.camera import Shot, model_input
-from flows.training.fonts import faces
+from flows.training.camera.photograph import Shot, model_input
+from flows.training.drawing.strips import StripMaker
+from flows.training.marking.surfaces import Surfaces
+from flows.training.material.fonts import faces
 from flows.training.network import PAD, Network, decode_ctc, encode_texts
 from flows.training.stream import Strips, drawn_strip, shoot
-from flows.training.strips import StripMaker
-from flows.training.surfaces import Surfaces
-from flows.training.texts import Texts
+from flows.training.wording.texts import Texts
 
 
 @dataclass(frozen=True, slots=True)

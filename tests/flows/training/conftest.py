@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import ImageFont
 
-from flows.training.fonts import HELD_OUT, FaceSet, face_of
-from flows.training.material import MANIFEST
+from flows.training.material.fetch import MANIFEST
+from flows.training.material.fonts import HELD_OUT, FaceSet, face_of
 
 
 @pytest.fixture(autouse=True)

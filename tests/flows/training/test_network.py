@@ -19,7 +19,7 @@ from flows.training.network import (
     loss,
     tokenizer,
 )
-from flows.training.texts import ALPHABET
+from flows.training.wording.texts import ALPHABET
 from stages.errors import ConfigError
 from tests import trocr_checkpoint
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from flows.training.fonts import FaceSet
+from flows.training.marking.surfaces import Surfaces
+from flows.training.material.fonts import FaceSet
 from flows.training.stream import Ramp, Studio, batches, training_studio
-from flows.training.surfaces import Surfaces
-from flows.training.texts import ALPHABET, MAX_LENGTH, Texts
+from flows.training.wording.texts import ALPHABET, MAX_LENGTH, Texts
 from stages.errors import ConfigError
 
 CPU = torch.device("cpu")

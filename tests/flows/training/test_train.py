@@ -73,7 +73,7 @@ def test_train_from_a_checkpoint_goes_on_and_publishes_the_best(
 
 
 def test_train_without_material_says_how_to_fetch_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"python -m flows\.training\.material FOLDER"):
+    with pytest.raises(ConfigError, match=r"python -m flows\.training\.material\.fetch FOLDER"):
         train.train(tmp_path, None, None, BUDGET)
 
 

@@ -1,0 +1,1 @@
+"""From a strip to a marked surface under some light."""

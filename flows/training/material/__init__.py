@@ -1,0 +1,1 @@
+"""What training fetches: typefaces and photographed surfaces, and how they are chosen."""

@@ -1,0 +1,1 @@
+"""What marks say: texts from formats, from words and at random."""
