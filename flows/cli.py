@@ -117,14 +117,38 @@ def demo(
 def bench(
     pictures: Annotated[int, typer.Option(help="pictures waiting in the inbox")] = 200,
     drops: Annotated[int, typer.Option(help="pictures dropped one at a time")] = 60,
+    recognition: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="LABELS.csv",
+            help="measure `trocr` beside `generate` and its peers on these crops instead; "
+            "may be repeated",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help="recognition: folder or id of a checkpoint", show_default="trocr's own"),
+    ] = None,
+    threads: Annotated[
+        int, typer.Option(min=1, help="recognition: threads that work on one call")
+    ] = 1,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="recognition: only the first so many crops of each CSV"),
+    ] = None,
 ) -> None:
     """Measure the walk beside a bare loop of the same stages, and its latency.
 
     Example: markwatch bench --pictures 500
     """
-    from flows.bench import walk
+    if recognition:
+        from flows.bench import recognition as recognition_bench
 
-    walk.bench(pictures, drops)
+        recognition_bench.bench(recognition, checkpoint=checkpoint, threads=threads, limit=limit)
+    else:
+        from flows.bench import walk
+
+        walk.bench(pictures, drops)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from flows.training import fit, tune
+from flows.training.complete import complete
 from flows.training.export import export, load
 from flows.training.network import Network, Shape
 from flows.training.stream import Ramp, batches, training_studio
@@ -86,7 +87,7 @@ def train(run: Path, material: Path | None, start: Path | None, budget: Budget) 
     )
     made = batches(studio, ramp, _SEED, fitting.progress.batches, budget.processes, device)
     fitting.fit(made, validation, fit.say)
-    return publish(run)
+    return publish(run, validation)
 
 
 def adapt(
@@ -125,8 +126,8 @@ def adapt(
     return folder
 
 
-def publish(run: Path) -> Path:
-    """Export the best weights of a run as a checkpoint beside them.
+def publish(run: Path, validation: ValidationSet) -> Path:
+    """Export the best weights of a run as a checkpoint beside them, calibrated on the set.
 
     Raises:
         ConfigError: the run has not been evaluated yet.
@@ -136,9 +137,15 @@ def publish(run: Path) -> Path:
         raise ConfigError(f"{run}: no weights have been evaluated yet; let it train longer")
     folder = run / "checkpoint"
     export(fit.read(best), folder)
+    complete(
+        folder,
+        list(validation.pictures.numpy()),
+        validation.texts,
+        f"{len(validation.texts)} rendered marks in typefaces that were not trained",
+    )
     fit.say(f"{folder}: the best weights so far")
     return folder
 
 
 _SEED = 3
-_VALIDATION = 200
+_VALIDATION = 500

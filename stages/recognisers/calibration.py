@@ -9,13 +9,13 @@ by `flows/evaluation/calibration.py` and kept beside the weights as `calibration
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stages.errors import PluginError
-from stages.records import Transcript
+from stages.records import Character, Transcript
 
 FILE = "calibration.json"
 
@@ -132,6 +132,31 @@ def load(folder: Path) -> Calibration | None:
     except (OSError, ValidationError) as error:
         words = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
         raise PluginError(f"{path} cannot be used ({words}); fit it anew or delete it") from error
+
+
+def calibrated(transcript: Transcript, probability: float) -> Transcript:
+    """The transcript with confidences whose product is `probability`, in the order they had.
+
+    All are raised to one power, so a doubtful character stays the doubtful one; what a character
+    gains, its alternative loses in the same proportion.
+    """
+    wanted = math.log(_within(probability))
+    chances = [_within(each.confidence) for each in transcript.characters]
+    power = wanted / math.fsum(map(math.log, chances))
+    return replace(
+        transcript,
+        characters=tuple(
+            _moved(each, chance, chance**power)
+            for each, chance in zip(transcript.characters, chances, strict=True)
+        ),
+    )
+
+
+def _moved(character: Character, before: float, after: float) -> Character:
+    other = character.alternative_confidence
+    if other is not None:
+        other = min(other * (1.0 - after) / (1.0 - before), 1.0 - after)
+    return replace(character, confidence=after, alternative_confidence=other)
 
 
 def sigmoid(value: float) -> float:

@@ -20,6 +20,7 @@ from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
 from stages.errors import PluginError, RecogniserError
 from stages.formats import Constraint
 from stages.options import Options
+from stages.recognisers import calibration
 from stages.recognisers.checkpoint import Checkpoint, first_line, locate, open_checkpoint
 from stages.recognisers.decoding import Line, TokenReader
 from stages.recognisers.pixels import Pixels
@@ -86,6 +87,12 @@ class TrocrRecogniser:
             torch.set_num_threads(options.threads)
         self.model = opened.model
         self._tokens = TokenReader(opened.processor.tokenizer)
+        self._calibration = calibration.load(folder)
+        if self._calibration and _digest(self._calibration.model) != _digest(self.model):
+            raise PluginError(
+                f"{folder / calibration.FILE} was fitted for {self._calibration.model}, not for "
+                f"{self.model}; fit it anew or delete it"
+            )
         device = _device(options.device)
         dtype = _encoder_dtype(options.encoder_dtype, device)
         self._open(opened, device, dtype)
@@ -152,7 +159,11 @@ class TrocrRecogniser:
         return lines
 
     def _transcript(self, line: Line) -> Transcript:
-        return self._tokens.transcript(line)
+        transcript = self._tokens.transcript(line)
+        if self._calibration is None or not transcript.text:
+            return transcript
+        evidence = calibration.evidence_of(transcript, line.draft_agrees)
+        return calibration.calibrated(transcript, self._calibration.probability(evidence))
 
     def _texts(self, crops: Sequence[np.ndarray]) -> list[str]:
         return [each.text for each in self.read(crops, [None] * len(crops))]
@@ -172,6 +183,11 @@ class TrocrRecogniser:
             opened.network.config.encoder.num_channels,
             fold=self._lines.folds,
         )
+
+
+def _digest(model: str) -> str:
+    """The hash of `name@hash`: a checkpoint may be moved to a folder of another name."""
+    return model.rpartition("@")[2]
 
 
 def _device(name: str) -> torch.device:

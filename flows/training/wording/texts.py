@@ -23,15 +23,17 @@ MAX_LENGTH = 24
 BLANK = 0.03
 FORMATTED = 0.6
 _SINGLE = 0.025
-_LOOK_ALIKE = 0.2
-_RUN = 0.08
+_LOOK_ALIKE = 0.1
+_RUN = 0.16
 _SPACED = 0.12
 
 _LENGTHS = np.cumsum([1.5, 2, 3.5, 6, 8, 9, 9, 9, 8, 8, 7, 6, *[3.5] * 4, *[2] * 8])
 _COMMON = "-./:+()#"
 _CHARSETS: tuple[tuple[float, str], ...] = (
     (26, digits),
-    (30, ascii_uppercase + digits),
+    # codes are mostly made without the letters that pass for digits
+    (20, "ABCDEFGHJKLMNPRSTUVWXYZ" + digits),
+    (10, ascii_uppercase + digits),
     (8, ascii_uppercase),
     (5, digits * 4 + "-./:,"),
     (8, (ascii_uppercase + digits) * 3 + _COMMON * 2),
@@ -128,7 +130,7 @@ class Texts:
                 at = int(np.searchsorted(self._at, rng.random() * self._at[-1], side="right"))
                 text = " ".join(self._sources[at].sample(rng).split())
                 if 0 < len(text) <= MAX_LENGTH and self.alphabet.issuperset(text):
-                    return text
+                    return _with_run(rng, text) if rng.random() < _RUN else text
         return self._random(rng)
 
     def _random(self, rng: np.random.Generator) -> str:
@@ -140,13 +142,21 @@ class Texts:
         at = int(np.searchsorted(_CHARSET_AT, random() * _CHARSET_AT[-1], side="right"))
         charset = self._charsets[at] or self._any
         chars = [charset[int(each * len(charset))] for each in random(length)]
-        if random() < _RUN and length > 2:
-            start = int(random() * (length - 1))
-            end = min(length, start + 2 + int(random() * 4))
-            chars[start:end] = chars[start] * (end - start)
+        if random() < _RUN:
+            chars = list(_with_run(rng, "".join(chars)))
         if length > 3 and " " in self.alphabet and random() < _SPACED:
             for _ in range(1 + int(random() * 2)):
                 place = 1 + int(random() * (length - 2))
                 if " " not in chars[place - 1 : place + 2]:
                     chars[place] = " "
         return "".join(chars)
+
+
+def _with_run(rng: np.random.Generator, text: str) -> str:
+    """The text with two to six of one digit or letter in a row: readers lose count of them."""
+    start = int(rng.random() * len(text))
+    end = min(len(text), start + 2 + int(rng.random() * 5))
+    if not text[start].isalnum():
+        return text
+    char = "0" if text[start].isdigit() and rng.random() < 0.5 else text[start]
+    return text[:start] + char * (end - start) + text[end:]

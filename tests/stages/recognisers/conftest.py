@@ -19,6 +19,17 @@ def random_bytes_trocr(tmp_path_factory):
     return trocr_checkpoint.make(folder, tokenizer="bytes")
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Small networks gain nothing from a second thread, and wait for it on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def line():
     """Make an RGB crop of one line: `line("LOT 4711")`."""

@@ -13,6 +13,7 @@ from stages.recognisers.calibration import (
     FILE,
     Calibration,
     Evidence,
+    calibrated,
     evidence_of,
     features,
     load,
@@ -129,3 +130,22 @@ def test_calibration_when_the_file_is_wrong_then_one_line_says_so(tmp_path, chan
         load(tmp_path)
 
     assert "\n" not in str(caught.value)
+
+
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=24),
+    st.floats(0.001, 0.999),
+)
+def test_calibrated_transcript_has_the_probability_as_its_product(chances, probability):
+    given_ = Transcript(
+        "x" * len(chances),
+        tuple(Character("x", chance, None, "y", (1 - chance) / 2) for chance in chances),
+    )
+    moved = calibrated(given_, probability)
+    after = [each.confidence for each in moved.characters]
+    assert math.prod(after) == pytest.approx(probability, rel=1e-6)
+    for one, two in zip(moved.characters, given_.characters, strict=True):
+        assert 0 <= one.alternative_confidence <= 1 - one.confidence + 1e-12
+        assert one.char == two.char
+    order = sorted(range(len(chances)), key=chances.__getitem__)
+    assert [after[at] for at in order] == sorted(after)

@@ -22,6 +22,8 @@ from transformers.modeling_outputs import BaseModelOutput
 from stages.recognisers.lean import LeanDecoder
 from stages.recognisers.reader import LineReader
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 START, PAD, END = 2, 1, 2
 WORDS = 60
 

@@ -10,6 +10,8 @@ from stages.recognisers import reader
 from stages.recognisers.checkpoint import open_checkpoint
 from stages.recognisers.reader import LineReader
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 
 

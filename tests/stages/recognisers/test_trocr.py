@@ -15,6 +15,8 @@ from PIL import Image
 from stages.errors import PluginError
 from stages.recognisers.trocr import TrocrRecogniser
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 HEAD = "ctc_head.safetensors"
 WORDS = ("LOT 4711", "A", "00123456", "EXP 31.12.27", "x:y")
 

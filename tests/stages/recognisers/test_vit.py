@@ -6,6 +6,8 @@ from transformers import BeitConfig, BeitModel, DeiTConfig, DeiTModel, ViTConfig
 
 from stages.recognisers.vit import LeanEncoder, StockEncoder, encoder_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SHAPE = {
     "hidden_size": 32,
     "num_hidden_layers": 2,
