@@ -92,14 +92,14 @@ def bench(
     }
     options = choices["trocr"].options
     folder = locate(options.checkpoint, options.allow_download)
-    stock = open_checkpoint(folder, folder.name)
+    stock = open_checkpoint(folder, options.checkpoint)
     with ExitStack() as stack:
         stack.callback(ENGINES.close)
         rows = []
         for name, choice in choices.items():
             engine = stack.enter_context(ENGINES.use(alone(name, choice, threads).reads))
-            batches = BATCHES if name == "trocr" else BATCHES[:1]
-            rows += [Row(name, batch, _texts(engine)) for batch in batches]
+            model = engine.model
+            rows += [Row(name, batch, _texts(engine)) for batch in BATCHES]
         rows += [Row("generate", batch, Stock(stock)) for batch in BATCHES]
         for name in PEERS:
             choice = RecogniserChoice(use=name)
@@ -124,7 +124,7 @@ def bench(
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, _LEAST_WIDTH)
     console.print(
-        f"{stock.model}: {len(crops)} crops of {', '.join(each.name for each in sets)}"
+        f"{model}: {len(crops)} crops of {', '.join(each.name for each in sets)}"
         f" ({blank} blank ones left out), {threads} thread{'s' * (threads > 1)},"
         f" torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
     )

@@ -24,7 +24,8 @@ def complete(
     """Fit the calibration of the checkpoint in `folder`, and keep golden pictures beside it.
 
     `pictures` are (H, W) uint8 crops that it was not trained on, `texts` what they read.
-    Nothing is kept of a checkpoint that reads nothing. A golden picture is one that it reads right, the surest ones of different lengths.
+    A golden picture is one that it reads right, the surest ones of different lengths. Nothing is
+    kept of a checkpoint that reads nothing.
     """
     for stale in (calibration.FILE, GOLDEN):
         (folder / stale).unlink(missing_ok=True)

@@ -58,6 +58,9 @@ def export(network: Network, folder: Path) -> None:
     (folder / "processor_config.json").unlink(missing_ok=True)
     head = {name: each.detach().cpu().half() for name, each in network.ctc.state_dict().items()}
     save_file(head, folder / CTC_HEAD)
+    for file in folder.glob("*.safetensors"):
+        # safetensors writes for the owner alone
+        file.chmod(0o644)
 
 
 def load(folder: Path) -> Network:

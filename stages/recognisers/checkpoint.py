@@ -24,6 +24,13 @@ _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.png")
 _HEAD = "ctc_head.safetensors"
 
 
+EMBEDDED = "trocr-marks"
+"""The checkpoint that markwatch brings with it: compact, trained on marks that it renders."""
+
+_SHIPPED = (Path(__file__).parents[1] / "models", Path(__file__).parents[2] / "data" / "models")
+"""Where shipped checkpoints lie in an installed wheel, and in a checkout."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """An opened checkpoint: `model` is `name@hash`, `network` float32 on the CPU, for inference.
@@ -38,7 +45,7 @@ class Checkpoint:
 
 
 def locate(checkpoint: str, allow_download: bool) -> Path:
-    """Return the folder of a checkpoint: a local folder, or a hub id that was fetched before.
+    """Return the folder of a checkpoint: a local one, a shipped one, or a hub id fetched before.
 
     The network is tried only when the checkpoint is not here and `allow_download` is set.
 
@@ -46,8 +53,9 @@ def locate(checkpoint: str, allow_download: bool) -> Path:
         PluginError: it is not here; the text says how to fetch it.
     """
     folder = Path(checkpoint).expanduser()
-    if folder.is_dir():
-        return folder
+    for place in (folder, *(shipped / checkpoint for shipped in _SHIPPED)):
+        if place.is_dir():
+            return place
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 

@@ -90,7 +90,7 @@ class LeanDecoder:
             ended = next((at for at in range(right + 1) if best[at] in self._ends), None)
             last = right if ended is None else ended
             taken += [(row, at) for at in range(last + 1)]
-            if ended is None and last + 2 < self._max_tokens:
+            if ended is None:
                 unfinished[last + 1][row] = best[last]
         rows, places = map(list, zip(*taken, strict=True))
         book.note(rows, logits[rows, places], [chosen[row][at] for row, at in taken])

@@ -21,7 +21,7 @@ from stages.errors import PluginError, RecogniserError
 from stages.formats import Constraint
 from stages.options import Options
 from stages.recognisers import calibration
-from stages.recognisers.checkpoint import Checkpoint, first_line, locate, open_checkpoint
+from stages.recognisers.checkpoint import EMBEDDED, Checkpoint, first_line, locate, open_checkpoint
 from stages.recognisers.decoding import Line, TokenReader
 from stages.recognisers.pixels import Pixels
 from stages.recognisers.selftest import misreading
@@ -42,9 +42,10 @@ class TrocrRecogniser:
 
     class Options(Options):
         checkpoint: str = Field(
-            "microsoft/trocr-base-printed",
+            EMBEDDED,
             min_length=1,
-            description="folder with a checkpoint, or its id on the Hugging Face hub",
+            description="the shipped checkpoint's name, a folder with one, or an id on the Hugging "
+            "Face hub",
         )
         allow_download: bool = Field(
             False, description="fetch the checkpoint from the hub when it is not on this machine"
@@ -53,7 +54,8 @@ class TrocrRecogniser:
             "auto", description="auto (cuda where there is one, else cpu), or a torch device"
         )
         encoder_dtype: Literal["auto", "float32", "bfloat16"] = Field(
-            "auto", description="auto: bfloat16 where the hardware multiplies in it, else float32"
+            "auto",
+            description="auto: bfloat16 where the encoder is large and the hardware multiplies in it",
         )
         batch_size: int = Field(8, ge=1, description="crops that are read together")
         threads: int | None = Field(
@@ -94,7 +96,7 @@ class TrocrRecogniser:
                 f"{self.model}; fit it anew or delete it"
             )
         device = _device(options.device)
-        dtype = _encoder_dtype(options.encoder_dtype, device)
+        dtype = _encoder_dtype(options.encoder_dtype, device, opened.network.encoder)
         self._open(opened, device, dtype)
         wrong = misreading(folder, self._texts)
         if wrong and options.encoder_dtype == "auto" and dtype != torch.float32:
@@ -212,12 +214,17 @@ def _processor(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()} ({abilities})"
 
 
-def _encoder_dtype(name: str, device: torch.device) -> torch.dtype:
-    """Choose the encoder's type: bfloat16 pays only where the hardware multiplies in it."""
+def _encoder_dtype(name: str, device: torch.device, encoder: torch.nn.Module) -> torch.dtype:
+    """Choose the encoder's type: bfloat16 pays only where the hardware multiplies in it.
+
+    On a compact encoder it gains a tenth of the time and changes two texts in a hundred.
+    """
     import torch
 
     if name != "auto":
         return getattr(torch, name)
+    if sum(weight.numel() for weight in encoder.parameters()) < _LARGE:
+        return torch.float32
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -225,3 +232,7 @@ def _encoder_dtype(name: str, device: torch.device) -> torch.dtype:
         able = getattr(torch.cpu, "get_capabilities", dict)()
         fast = device.type == "cpu" and bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return torch.bfloat16 if fast else torch.float32
+
+
+_LARGE = 15_000_000
+"""Weights; the encoder of the smallest published TrOCR has 22 million."""

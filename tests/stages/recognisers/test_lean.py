@@ -239,6 +239,17 @@ def test_greedy_when_drafts_are_given_then_the_lines_are_the_same(spoil):
         assert one.margin == pytest.approx(other.margin, abs=1e-3)
 
 
+def test_greedy_when_a_draft_goes_on_after_the_end_then_the_text_does_not():
+    made, encoded = network(), states(4)
+    decoder = LeanDecoder(made, START, likely_ends(made, encoded), 24)
+    plain = tokens(decoder.greedy(encoded))
+    # what the decoder itself would say after its end
+    endless = tokens(LeanDecoder(made, START, [], 24).greedy(encoded))
+    assert min(len(row) for row in plain) < 23
+
+    assert tokens(decoder.greedy(encoded, endless)) == plain
+
+
 def test_greedy_when_the_draft_is_right_then_the_decoder_is_asked_once(monkeypatch):
     made, encoded = network(), states(4)
     decoder = LeanDecoder(made, START, likely_ends(made, encoded), 24)
