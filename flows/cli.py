@@ -137,7 +137,7 @@ def bench(
         typer.Option(min=1, help="recognition: only the first so many crops of each CSV"),
     ] = None,
 ) -> None:
-    """Measure the walk beside a bare loop of the same stages, and its latency.
+    """Measure the walk beside a bare loop of the same stages, and its latency; or recognition.
 
     Example: markwatch bench --pictures 500
     """

@@ -89,6 +89,8 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     source.mkdir()
     for name in ("flows", "stages", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).symlink_to(ROOT / name)
+    (source / "data").mkdir()
+    (source / "data" / "models").symlink_to(ROOT / "data" / "models")
     subprocess.run([*command, "--wheel-dir", folder, source], check=True, capture_output=True)
     (path,) = folder.glob("*.whl")
     with zipfile.ZipFile(path) as opened:
@@ -103,6 +105,13 @@ def test_wheel_when_built_then_holds_every_module_of_both_packages(wheel):
         for path in (ROOT / package).rglob("*.py")
     }
     assert held == wanted
+
+
+def test_wheel_when_built_then_holds_the_shipped_checkpoint(wheel):
+    folder = ROOT / "data" / "models"
+    shipped = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
+    assert shipped <= {name.removeprefix("stages/models/") for name in wheel.namelist()}
+    assert any(name.endswith("model.safetensors") for name in shipped)
 
 
 def test_entry_points_when_declared_then_every_one_loads():

@@ -22,9 +22,8 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
+from flows.bench.products import SIDE, ProductRate, products
 from flows.choices import RecogniserChoice
 from flows.engines import ENGINES
 from flows.evaluation.contenders import alone
@@ -35,15 +34,12 @@ from stages.decode import DecodeOptions, decode
 from stages.errors import ConfigError, ImageError, PluginError
 from stages.ports import Recogniser
 from stages.recognisers.checkpoint import Checkpoint, locate, open_checkpoint
-from stages.recognisers.layers import Linear
 from stages.records import Failure
 
 BATCHES = (1, 8, 32)
 """Crops that are read in one call."""
 
 PEERS = ("rapidocr", "tesseract")
-
-_PRODUCT_SIDE = 1024
 _LEAST_WIDTH = 110
 """Columns of text: a narrower terminal wraps the lines rather than losing figures."""
 
@@ -95,20 +91,20 @@ def bench(
     stock = open_checkpoint(folder, options.checkpoint)
     with ExitStack() as stack:
         stack.callback(ENGINES.close)
-        rows = []
-        for name, choice in choices.items():
-            engine = stack.enter_context(ENGINES.use(alone(name, choice, threads).reads))
-            model = engine.model
-            rows += [Row(name, batch, _texts(engine)) for batch in BATCHES]
+
+        def loaded(name: str, choice: RecogniserChoice) -> Recogniser:
+            return stack.enter_context(ENGINES.use(alone(name, choice, threads).reads))
+
+        own = {name: loaded(name, choice) for name, choice in choices.items()}
+        rows = [
+            Row(name, batch, _texts(engine)) for name, engine in own.items() for batch in BATCHES
+        ]
         rows += [Row("generate", batch, Stock(stock)) for batch in BATCHES]
         for name in PEERS:
-            choice = RecogniserChoice(use=name)
             try:
-                engine = stack.enter_context(ENGINES.use(alone(name, choice, threads).reads))
+                rows.append(Row(name, 1, _texts(loaded(name, RecogniserChoice(use=name)))))
             except PluginError as error:
                 errors.print(f"markwatch: {name} is left out: {error}")
-            else:
-                rows.append(Row(name, 1, _texts(engine)))
         rates = {dtype: ProductRate(dtype) for dtype in (torch.float32, torch.bfloat16)}
         progress = stack.enter_context(
             Progress(console=errors, transient=True, disable=not errors.is_terminal)
@@ -124,7 +120,7 @@ def bench(
     console = Console(markup=False, highlight=False)
     console.width = max(console.width, _LEAST_WIDTH)
     console.print(
-        f"{model}: {len(crops)} crops of {', '.join(each.name for each in sets)}"
+        f"{own['trocr'].model}: {len(crops)} crops of {', '.join(each.name for each in sets)}"
         f" ({blank} blank ones left out), {threads} thread{'s' * (threads > 1)},"
         f" torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}"
     )
@@ -191,49 +187,6 @@ class Stock:
         tokens = self._network.generate(pixels)
         read = self._processor.batch_decode(tokens, skip_special_tokens=True)
         return [text.strip() for text in read]
-
-
-class ProductRate:
-    """The rate of a large square matrix product, as fast as the recogniser's own products go."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        generator = torch.Generator().manual_seed(0)
-        shape = (2, _PRODUCT_SIDE, _PRODUCT_SIDE)
-        self._rows, weight = torch.randn(shape, generator=generator).to(dtype)
-        self._product = Linear(weight, None, dtype)
-        self._product(self._rows)
-        self._seconds = float("inf")
-
-    def measure(self) -> None:
-        """Run it once; the fastest counts."""
-        begin = time.perf_counter()
-        self._product(self._rows)
-        self._seconds = min(self._seconds, time.perf_counter() - begin)
-
-    @property
-    def flops_per_second(self) -> float:
-        return 2 * _PRODUCT_SIDE**3 / self._seconds
-
-
-def products(checkpoint: Checkpoint, crop: np.ndarray, length: int) -> tuple[int, int]:
-    """Floating-point operations of the matrix products for a crop: encoder; CTC head and decoder.
-
-    The decoder sees a text of `length` tokens once, which is as much work as token by token.
-    """
-    network, head = checkpoint.network, checkpoint.head
-    picture = Image.fromarray(crop).convert("RGB")
-    pixels = checkpoint.processor(images=[picture], return_tensors="pt").pixel_values
-    tokens = torch.zeros(1, length + 1, dtype=torch.long)
-    # fused attention is not counted, plain products are
-    with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH):
-        with FlopCounterMode(display=False) as encoder:
-            states = network.encoder(pixel_values=pixels).last_hidden_state
-        with FlopCounterMode(display=False) as whole:
-            network(pixel_values=pixels, decoder_input_ids=tokens)
-            if head is not None:
-                torch.mm(states[0], head.weight.t())
-    first = encoder.get_total_flops()
-    return first, whole.get_total_flops() - first
 
 
 def _use_threads(threads: int) -> None:
@@ -316,7 +269,7 @@ def _limit(
     return (
         f"limit: a crop with {length} characters takes {encoder / 1e6:.0f} MFLOP of matrix products"
         f" in the encoder and {decoder / 1e6:.0f} in the decoder; at the rate of a square product"
-        f" of {_PRODUCT_SIDE} ({full / 1e9:.0f} GFLOP/s in float32, {half / 1e9:.0f} in bfloat16)"
+        f" of {SIDE} ({full / 1e9:.0f} GFLOP/s in float32, {half / 1e9:.0f} in bfloat16)"
         f" {(encoder + decoder) / full * 1000:.2f} ms in float32,"
         f" {(encoder / half + decoder / full) * 1000:.2f} ms with the encoder in bfloat16."
     )

@@ -55,7 +55,7 @@ class TrocrRecogniser:
         )
         encoder_dtype: Literal["auto", "float32", "bfloat16"] = Field(
             "auto",
-            description="auto: bfloat16 where the encoder is large and the hardware multiplies in it",
+            description="auto: bfloat16 for a large encoder where the hardware multiplies in it",
         )
         batch_size: int = Field(8, ge=1, description="crops that are read together")
         threads: int | None = Field(

@@ -9,6 +9,7 @@ import torch
 from stages.recognisers import reader
 from stages.recognisers.checkpoint import open_checkpoint
 from stages.recognisers.reader import LineReader
+from stages.recognisers.vit import LeanEncoder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,15 +26,15 @@ def pixels():
     return np.random.default_rng(5).normal(0, 1, (6, 3, 16, 64)).astype(np.float32)
 
 
-def texts(lines):
+def tokens(lines):
     return [[step.token for step in line.steps] for line in lines]
 
 
 class Crowded:
     """An encoder on a machine whose kernels round otherwise when there are more pictures."""
 
-    def __init__(self, encoder):
-        self._encoder = encoder
+    def __init__(self, encoder, dtype):
+        self._encoder = LeanEncoder(encoder, dtype)
 
     def __call__(self, pictures):
         return self._encoder(pictures) * (1.0 if len(pictures) == 1 else 1.5)
@@ -43,15 +44,26 @@ class Crowded:
 def test_reader_when_a_line_is_close_to_a_tie_then_it_is_read_alone(
     checkpoint, pixels, monkeypatch, tie
 ):
-    monkeypatch.setattr(reader, "_TIES", {torch.float32: tie})
-    monkeypatch.setattr(reader, "encoder_of", lambda *given: Crowded(stock(*given)))
-    stock = reader.LeanEncoder
+    monkeypatch.setattr(reader, "_TIE_NATS", tie)
+    monkeypatch.setattr(reader, "encoder_of", Crowded)
     read = LineReader(checkpoint, CPU, torch.float32, None)
 
     together = read(pixels)
 
     alone = [read(pixels[at : at + 1])[0] for at in range(len(pixels))]
-    assert (texts(together) == texts(alone)) == (tie > 0)
+    assert (tokens(together) == tokens(alone)) == (tie > 0)
+
+
+@pytest.mark.parametrize("close", [0.0, np.inf])
+def test_reader_when_bfloat16_leaves_a_line_in_doubt_then_it_is_read_as_in_float32(
+    checkpoint, pixels, monkeypatch, close
+):
+    monkeypatch.setattr(reader, "_CLOSE_NATS", close)
+    exact = LineReader(checkpoint, CPU, torch.float32, None)(pixels)
+
+    rough = LineReader(checkpoint, CPU, torch.bfloat16, None)(pixels)
+
+    assert (tokens(rough) == tokens(exact)) == (close > 0)
 
 
 def test_reader_when_the_length_is_bounded_then_by_the_option_and_by_the_checkpoint(
@@ -74,4 +86,4 @@ def test_reader_when_the_settings_name_several_end_tokens_then_each_of_them_ends
     for at, (line, before) in enumerate(zip(lines, plain, strict=True)):
         assert len(line.steps) <= at
         assert line.end.token in ends
-        assert texts([line]) == [[step.token for step in before.steps[: len(line.steps)]]]
+        assert tokens([line]) == [[step.token for step in before.steps[: len(line.steps)]]]

@@ -301,6 +301,8 @@ def test_trocr_when_bfloat16_misreads_then_float32_is_taken_by_itself(
     folder = shutil.copytree(random_trocr, tmp_path / "copy")
     golden(folder, (crop, stock(folder, crop)[0]))
     monkeypatch.setattr(trocr, "_encoder_dtype", lambda *_: torch.bfloat16)
+    # kernels that compute nonsense are rarely in doubt
+    monkeypatch.setattr("stages.recognisers.reader._CLOSE_NATS", 0.0)
     encoder_of = vit.encoder_of
 
     def broken(encoder, dtype):
