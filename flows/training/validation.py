@@ -30,7 +30,7 @@ class Tier:
     most: float
 
 
-TIERS = (Tier("clean", 0.0, 0.15), Tier("plant", 0.4, 0.6), Tier("hard", 0.65, 0.85))
+TIERS = (Tier("clean", 0.0, 0.15), Tier("plant", 0.3, 0.5), Tier("hard", 0.5, 0.7))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,9 @@ the number of crops and of tokens at once: such a line is decoded alone, token b
 class LineReader:
     """Encoder, decoder and, where the checkpoint has one, CTC head on one device.
 
-    The encoder computes in `dtype`, and doubtful lines are read again in float32; the decoder always
-    computes in float32, where one token at a time is no slower. A text's length is bounded by `max_tokens`, start and end included, and by the checkpoint.
+    The encoder computes in `dtype`, and doubtful lines are read again in float32; the decoder
+    always computes in float32, where one token at a time is no slower. A text's length is bounded
+    by `max_tokens`, start and end included, and by the checkpoint.
     """
 
     def __init__(

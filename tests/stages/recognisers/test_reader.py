@@ -54,11 +54,23 @@ def test_reader_when_a_line_is_close_to_a_tie_then_it_is_read_alone(
     assert (tokens(together) == tokens(alone)) == (tie > 0)
 
 
+class Rough:
+    """An encoder whose bfloat16 is far off."""
+
+    def __init__(self, encoder, dtype):
+        self._encoder = LeanEncoder(encoder, dtype)
+        self._by = 1.0 if dtype == torch.float32 else 1.5
+
+    def __call__(self, pictures):
+        return self._encoder(pictures) * self._by
+
+
 @pytest.mark.parametrize("close", [0.0, np.inf])
 def test_reader_when_bfloat16_leaves_a_line_in_doubt_then_it_is_read_as_in_float32(
     checkpoint, pixels, monkeypatch, close
 ):
     monkeypatch.setattr(reader, "_CLOSE_NATS", close)
+    monkeypatch.setattr(reader, "encoder_of", Rough)
     exact = LineReader(checkpoint, CPU, torch.float32, None)(pixels)
 
     rough = LineReader(checkpoint, CPU, torch.bfloat16, None)(pixels)
