@@ -30,7 +30,7 @@ def expose(pixels: torch.Tensor, scene: Scene, chance: Chance) -> torch.Tensor:
     """
     n, severity = len(pixels), scene.severity
     before = mark_contrast(pixels)
-    contrast = 1 - 0.7 * chance.uniform(n) * severity
+    contrast = 1 - 0.7 * chance.uniform(n) ** 2 * severity
     gain = 2 ** (tailed(chance, n, 1.5) * 1.8 * severity)
     gamma = 2 ** (tailed(chance, n, 1.5) * 1.2 * severity)
     level = tailed(chance, n, 1.5) * 0.4 * severity

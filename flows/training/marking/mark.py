@@ -121,11 +121,17 @@ def _afflictions(severity: torch.Tensor, chance: Chance) -> torch.Tensor:
     return severity * shares * (BEARABLE / shares.sum(0)).clamp(max=1)
 
 
+_PLAIN = 0.4
+"""Share of marks that are not made faint, however severe the rest."""
+
+
 def _tones(
     looks: Looks, severity: torch.Tensor, chance: Chance
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The ground's tone and the mark's signed difference from it (N,), both within 0.03..0.97."""
     count = len(severity)
+    # bad light, wear and a poor camera come to plain marks as well: real crops mostly are plain
+    severity = torch.where(chance.uniform(count) < _PLAIN, 0.2 * severity, severity)
     clear, hard = chance.uniform(count, *looks.clear), chance.uniform(count, *looks.hard)
     contrast = clear ** (1 - severity) * hard**severity
     way = chance.sign(count, looks.light)
