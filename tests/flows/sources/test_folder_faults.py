@@ -59,7 +59,7 @@ def test_arrivals_when_2000_files_burst_in_and_are_moved_away_then_none_is_misse
             claimed.add(os.path.basename(one.path))
         producer.join()
     assert {path.name for path in work.iterdir()} == names
-    assert log.all("watching", "mode") == [mode]
+    assert set(log.all("watching", "mode")) == {mode}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -111,7 +111,7 @@ def test_arrivals_when_the_inbox_is_missing_at_the_start_then_it_is_waited_for(
         listener.hint(path, "seen")
         both = ("readable again", "watching")
         assert {log.until(*both)["event"] for _ in both} == set(both)
-    assert log.all("watching", "mode") == [mode]
+    assert set(log.all("watching", "mode")) == {mode}
     assert len(log.all("cannot read", "path")) == 1
 
 
