@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 from flows.training import fit, tune
 from flows.training.complete import complete
 from flows.training.export import export, load
+from flows.training.material.credits import write_credits
 from flows.training.network import Network, Shape
 from flows.training.stream import Ramp, batches, training_studio
 from flows.training.validation import ValidationSet
@@ -86,8 +89,11 @@ def train(run: Path, material: Path | None, start: Path | None, budget: Budget) 
         0 if start else RAMP_SAMPLES // options.batch,
     )
     made = batches(studio, ramp, _SEED, fitting.progress.batches, budget.processes, device)
-    fitting.fit(made, validation, fit.say)
-    return publish(run, validation)
+    with _stoppable(run):
+        fitting.fit(made, validation, fit.say)
+    folder = publish(run, validation)
+    write_credits(material, folder)
+    return folder
 
 
 def adapt(
@@ -111,17 +117,18 @@ def adapt(
             f"{root / EVALUATION} holds no general set to judge by; run in a checkout, or with "
             "`--root` of one"
         )
-    folder = tune.tune(
-        start or root / MODEL,
-        labels,
-        general,
-        run,
-        budget.limit(tune.OPTIONS),
-        formats=formats,
-        fonts=fonts,
-        material=material,
-        device=budget.place(),
-    )
+    with _stoppable(run):
+        folder = tune.tune(
+            start or root / MODEL,
+            labels,
+            general,
+            run,
+            budget.limit(tune.OPTIONS),
+            formats=formats,
+            fonts=fonts,
+            material=material,
+            device=budget.place(),
+        )
     fit.say(f"{folder}: set `checkpoint: {folder}` for the trocr recogniser to use it")
     return folder
 
@@ -145,6 +152,19 @@ def publish(run: Path, validation: ValidationSet) -> Path:
     )
     fit.say(f"{folder}: the best weights so far")
     return folder
+
+
+@contextmanager
+def _stoppable(run: Path) -> Iterator[None]:
+    """Let a service manager's stop save the run as Ctrl-C does, and say how to go on."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        fit.say(f"stopped; {run} keeps what was learned, and the same command goes on")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _SEED = 3

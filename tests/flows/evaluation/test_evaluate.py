@@ -32,7 +32,14 @@ def test_evaluate_when_done_then_a_row_for_each_set_and_a_mean_and_all_files(cro
     out, curve = tmp_path / "out.csv", tmp_path / "risk.png"
     paths = map(str, crops)
     done = run(
-        *("evaluate", *paths, "--recogniser", "scripted", "--recogniser", "scripted:marker=/dev/null"),
+        *(
+            "evaluate",
+            *paths,
+            "--recogniser",
+            "scripted",
+            "--recogniser",
+            "scripted:marker=/dev/null",
+        ),
         *("--predictions", str(out), "--curve", str(curve)),
     )
 

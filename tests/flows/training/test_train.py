@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,9 +68,25 @@ def test_train_from_a_checkpoint_goes_on_and_publishes_the_best(
     run = tmp_path / "run"
     checkpoint = train.train(run, material, start, BUDGET)
     assert load(checkpoint).shape == SMALL
+    credits = (checkpoint / "material.csv").read_text().splitlines()
+    assert credits[1:] == [
+        "sans,anonymous-pro,OFL-1.1,test,1,held out",
+        "sans,arimo,OFL-1.1,test,1,trained",
+        "texture,steel,CC0-1.0,test,1,trained",
+    ]
     assert len((run / "progress.csv").read_text().splitlines()) == 2
     # the budget is spent: nothing more is fitted
     assert train.train(run, material, start, BUDGET) == checkpoint
+
+
+def test_train_when_told_to_stop_keeps_the_run_and_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), train._stoppable(tmp_path):
+        signal.raise_signal(signal.SIGTERM)
+    assert "the same command goes on" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_train_without_material_says_how_to_fetch_it(tmp_path: Path) -> None:
