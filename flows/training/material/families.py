@@ -147,7 +147,7 @@ DEBIAN: tuple[DebianFamily, ...] = (
     DebianFamily("fonts-liberation", Kind.MONO, "liberation-mono", "LiberationMono-*.ttf"),
     DebianFamily("fonts-mononoki", Kind.MONO, "mononoki", "*.[ot]tf"),
     DebianFamily("fonts-ocr-a", Kind.OCR, "ocr-a", "OCRA*.ttf"),
-    DebianFamily("fonts-ocr-b", Kind.OCR, "ocr-b", "OCRB*.otf"),
+    DebianFamily("fonts-ocr-b", Kind.OCR, "ocr-b", "OCRB[!EX]*otf"),
     DebianFamily("fonts-opendin", Kind.DRAFTING, "open-din", "*.ttf"),
     DebianFamily("fonts-osifont", Kind.DRAFTING, "osifont", "*.ttf"),
     DebianFamily("fonts-routed-gothic", Kind.DRAFTING, "routed-gothic", "*.ttf"),
