@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stages.errors import MarkwatchError
+from stages.errors import ConfigError, MarkwatchError
 
 app = typer.Typer(
     name="markwatch",
@@ -210,7 +210,11 @@ def train(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option("--from", help="checkpoint to start from", show_default="random weights"),
+        typer.Option(
+            "--from",
+            help="checkpoint to start from",
+            show_default="random weights; with labels the shipped one",
+        ),
     ] = None,
     labels: Annotated[
         list[Path] | None,
@@ -224,7 +228,10 @@ def train(
         list[Path] | None, typer.Option(help="font to render them in; may be repeated")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="pictures to learn from", show_default="3,000,000")
+        int | None,
+        typer.Option(
+            min=1, help="pictures to learn from", show_default="3,000,000; with labels 12,000"
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0.01, help="end after so many minutes of fitting")
@@ -239,6 +246,8 @@ def train(
     """
     from flows.training import train as training
 
+    if (format or font) and not labels:
+        raise ConfigError("`--format` and `--font` go with `--labels`; add `--labels LABELS.csv`")
     budget = training.Budget(samples, minutes, processes, threads, device)
     if labels:
         training.adapt(root, run, start, labels, format or (), font or (), material, budget)

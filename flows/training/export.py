@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import TrOCRProcessor, VisionEncoderDecoderModel, ViTImageProcessorPil
+from transformers.utils import logging
 
 from flows.training.network import SPECIALS, Network, Shape, stock_model, tokenizer
 from stages.errors import ConfigError
@@ -38,7 +39,11 @@ def export(network: Network, folder: Path) -> None:
         name: torch.zeros_like(each) for name, each in model.state_dict().items() if _POOLER in name
     }
     model.load_state_dict(weights | unused)
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     model.half().save_pretrained(folder)
+    if shown:
+        logging.enable_progress_bar()
     config = folder / "config.json"
     described = json.loads(config.read_text())
     # kept small on disk; opened as float32, which is what processors compute in

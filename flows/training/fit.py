@@ -23,6 +23,7 @@ from torch import nn
 from flows.training.network import Network, Shape, encode_texts, loss
 from flows.training.stream import Batch
 from flows.training.validation import Score
+from stages.errors import ConfigError
 from stages.options import Options
 
 
@@ -77,13 +78,18 @@ class Run:
             self.network, multi_avg_fn=self._average, use_buffers=True
         )
         self._optimizers = _optimizers(self.network, options)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{folder} cannot be made: {error.strerror}; choose another folder"
+            ) from error
         if self._state.exists():
             self._load()
 
     @property
     def _state(self) -> Path:
-        return self._folder / "state.pt"
+        return self._folder / STATE
 
     @property
     def best(self) -> Path:
@@ -98,6 +104,8 @@ class Run:
     ) -> None:
         """Fit until the budget is spent; an interrupt saves the state and goes up."""
         if self._share() >= 1.0:
+            if not self.best.exists():
+                self._evaluate(validation, math.nan, math.nan, say)
             return
         told = evaluated = saved = time.monotonic()
         try:
@@ -243,8 +251,8 @@ def read(path: Path) -> Network:
     return network
 
 
-BEST = "best.pt"
-_TELL_SECONDS = 30.0
+BEST, STATE = "best.pt", "state.pt"
+_TELL_SECONDS = 15.0
 _SAVE_SECONDS = 120.0
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 
 from flows.training.camera.photograph import crops
+from flows.training.material.fonts import faces
 from flows.training.validation import TIERS, held_out
 from stages.errors import MarkwatchError
 
@@ -31,6 +32,8 @@ def render(material: Path, out: Path, count: int = COUNT) -> None:
     Raises:
         ConfigError: the folder of material holds no faces.
     """
+    # before anything is written over
+    faces(material)
     for tier in TIERS:
         folder = out / tier.name
         folder.mkdir(parents=True, exist_ok=True)

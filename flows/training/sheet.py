@@ -14,6 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from flows.training.camera.photograph import crops
 from flows.training.drawing.strips import StripMaker, Style
@@ -96,9 +97,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MarkwatchError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return error.exit_code
-    cv2.imwrite(
-        str(given.out), sheet([fitted(picture) for picture in pictures], titles, given.columns)
-    )
+    whole = sheet([fitted(picture) for picture in pictures], titles, given.columns)
+    try:
+        Image.fromarray(whole[..., ::-1]).save(given.out)
+    except (OSError, ValueError) as error:
+        print(f"{given.out} cannot be written: {error}", file=sys.stderr)  # noqa: T201
+        return 73
     return 0
 
 

@@ -6,6 +6,7 @@ processes, or, on a CUDA device, by the device itself; the code is the same.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -194,6 +195,7 @@ def batches(
         num_workers=processes,
         prefetch_factor=4 if processes else None,
         pin_memory=here,
+        worker_init_fn=_unshaken if processes else None,
     )
     if not here:
         yield from (made for _, made in loader)
@@ -204,6 +206,12 @@ def batches(
     for number, strips in loader:
         generator = torch.Generator(device).manual_seed(hash((seed, number)) % 2**62)
         yield studio.finish(strips.to(device), generator)
+
+
+def _unshaken(worker: int) -> None:
+    """A stop of the whole process group is the trainer's to answer; it ends its workers itself."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def training_studio(material: Path, texts: Texts, size: tuple[int, int], batch: int) -> Studio:

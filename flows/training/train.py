@@ -19,9 +19,7 @@ from flows.training.stream import Ramp, batches, training_studio
 from flows.training.validation import ValidationSet
 from flows.training.wording.texts import Texts
 from stages.errors import ConfigError
-
-MODEL = Path("data/models/trocr-marks")
-"""The shipped checkpoint, in a checkout."""
+from stages.recognisers.checkpoint import EMBEDDED, locate
 
 EVALUATION = Path("data/evaluation")
 """The shipped evaluation set: a folder with `labels.csv` for each tier."""
@@ -111,15 +109,18 @@ def adapt(
     Raises:
         ConfigError: a label file, format or font is wrong, or the tuned weights are refused.
     """
-    general = sorted((root / EVALUATION).glob("*/labels.csv"))
-    if not general:
+    places = (root, Path(__file__).resolve().parents[2])
+    general = next(
+        (found for place in places if (found := sorted((place / EVALUATION).glob("*/labels.csv")))),
+        None,
+    )
+    if general is None:
         raise ConfigError(
-            f"{root / EVALUATION} holds no general set to judge by; run in a checkout, or with "
-            "`--root` of one"
+            f"{root / EVALUATION} holds no general set to judge by; run in a checkout of markwatch"
         )
     with _stoppable(run):
         folder = tune.tune(
-            start or root / MODEL,
+            start or locate(EMBEDDED, allow_download=False),
             labels,
             general,
             run,
@@ -129,7 +130,7 @@ def adapt(
             material=material,
             device=budget.place(),
         )
-    fit.say(f"{folder}: set `checkpoint: {folder}` for the trocr recogniser to use it")
+    fit.say(f"set `checkpoint: {folder.resolve()}` for the trocr recogniser to use it")
     return folder
 
 
@@ -161,7 +162,9 @@ def _stoppable(run: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        fit.say(f"stopped; {run} keeps what was learned, and the same command goes on")
+        learned = (run / fit.STATE).exists()
+        kept = f"{run} keeps what was learned, and the same command goes on"
+        fit.say(f"stopped; {kept if learned else 'nothing was learned yet'}")
         raise
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -7,6 +7,7 @@ old skill by tuning on new crops alone; half old and half new is their own remed
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from flows.evaluation.labels import Label, read_sets
 from flows.training import fit
 from flows.training.camera.photograph import model_input, photograph
+from flows.training.complete import complete
 from flows.training.drawing.layout import CANVAS
 from flows.training.drawing.strips import StripMaker
 from flows.training.export import export, load
@@ -28,7 +31,7 @@ from flows.training.stream import Batch, Studio
 from flows.training.validation import Score, predict
 from flows.training.wording.texts import ALPHABET, MAX_LENGTH, Texts
 from stages.errors import ConfigError
-from stages.formats import compile_format
+from stages.formats import Constraint, compile_format
 
 OPTIONS = fit.FitOptions(
     samples=12_000,
@@ -44,11 +47,15 @@ OPTIONS = fit.FitOptions(
 
 @dataclass(frozen=True, slots=True)
 class Crops:
-    """Labelled crops: `pictures` (N, 48, 384) uint8, stretched; `aspect` (N,) width by height."""
+    """Labelled crops: `pictures` (N, 48, 384) uint8, stretched; `aspect` (N,) width by height.
+
+    `originals` are the crops themselves, (h, w) uint8.
+    """
 
     pictures: torch.Tensor
     aspect: torch.Tensor
     texts: tuple[str, ...]
+    originals: tuple[np.ndarray, ...]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,7 +63,12 @@ class Crops:
     def take(self, rows: Sequence[int]) -> Crops:
         """Some of the crops."""
         at = torch.tensor(rows, dtype=torch.long)
-        return Crops(self.pictures[at], self.aspect[at], tuple(self.texts[row] for row in rows))
+        return Crops(
+            self.pictures[at],
+            self.aspect[at],
+            tuple(self.texts[row] for row in rows),
+            tuple(self.originals[row] for row in rows),
+        )
 
 
 @dataclass(frozen=True)
@@ -95,22 +107,35 @@ def tune(
         ConfigError: a label file, format or font is wrong, there are too few crops, or the tuned
             weights are refused.
     """
-    network = load(start)
-    size = network.shape.rows, network.shape.columns
+    if not start.is_dir():
+        raise ConfigError(f"no such folder: {start}; `--from` takes a checkpoint's folder")
     crops = read_crops(labels)
     if len(crops) < _FEWEST:
         raise ConfigError(f"{len(crops)} labelled crops are too few; label at least {_FEWEST}")
+    constraints = _constraints(formats)
+    _begin(run, _fingerprint(crops, formats, fonts, start))
+    network = load(start)
+    size = network.shape.rows, network.shape.columns
+    studio = _studio(constraints, fonts, material, size, options.batch // 2)
     rng = np.random.default_rng(_SEED)
     order = rng.permutation(len(crops)).tolist()
     kept, learned = order[: len(crops) // 5], order[len(crops) // 5 :]
+    everything = read_crops(general)
+    judging = everything.take(range(0, len(everything), 2))
     judges = Sets(
         {
             YOURS: (stretched(crops.take(kept), size), crops.take(kept).texts),
-            GENERAL: _general(general, size),
+            GENERAL: (stretched(judging, size), judging.texts),
         }
     )
+    odd = [text for text in crops.texts if not any(each.accepts(text) for each in constraints)]
+    if constraints and odd:
+        fit.say(f"{len(odd)} of {len(crops)} labels fit no `--format`, such as {odd[0]}")
+    fit.say(
+        f"{len(crops)} crops, {len(learned)} to learn from and {len(kept)} kept aside; scoring "
+        "the weights to start from"
+    )
     before = {score.tier: score for score in judges.score(network, device)}
-    studio = _studio(formats, fonts, material, size, options.batch // 2)
     fitting = fit.Run(run, network, options, device)
     fitting.fit(mixed(crops.take(learned), studio, rng), judges, fit.say)
     tuned = fit.read(fitting.best)
@@ -120,6 +145,14 @@ def tune(
     _refuse_worse(before, after)
     folder = run / "checkpoint"
     export(tuned, folder)
+    # what judged is left out: weights chosen by it look surer on it than they are
+    others = everything.take(range(1, len(everything), 2))
+    complete(
+        folder,
+        [*others.originals, *crops.take(kept).originals],
+        [*others.texts, *crops.take(kept).texts],
+        f"{len(others)} crops of the general set and {len(kept)} of yours",
+    )
     return folder
 
 
@@ -129,7 +162,10 @@ def read_crops(paths: Sequence[Path]) -> Crops:
     Raises:
         ConfigError: a label file is wrong, or names a picture or a text that cannot be used.
     """
-    labels = [label for found in read_sets(paths) for label in found.labels]
+    sets = read_sets(paths)
+    if wrong := [complaint for each in sets for complaint in each.complaints]:
+        raise ConfigError("\n".join(wrong))
+    labels = [label for each in sets for label in each.labels]
     pictures = [_picture(label) for label in labels]
     rows, columns = CANVAS
     return Crops(
@@ -143,20 +179,18 @@ def read_crops(paths: Sequence[Path]) -> Crops:
         ),
         torch.tensor([each.shape[1] / each.shape[0] for each in pictures]),
         tuple(label.text for label in labels),
+        tuple(pictures),
     )
 
 
 def stretched(crops: Crops, size: tuple[int, int]) -> torch.Tensor:
-    """Crops as model input (N, rows, columns) uint8, nothing added."""
+    """Crops as the recogniser resizes them: model input (N, rows, columns) uint8."""
     rows, columns = size
-    return torch.from_numpy(
-        np.stack(
-            [
-                cv2.resize(each, (columns, rows), interpolation=cv2.INTER_AREA)
-                for each in crops.pictures.numpy()
-            ]
-        )
-    )
+    resized = [
+        Image.fromarray(each).resize((columns, rows), Image.Resampling.BILINEAR)
+        for each in crops.originals
+    ]
+    return torch.from_numpy(np.stack([np.asarray(each) for each in resized]))
 
 
 def mixed(crops: Crops, studio: Studio, rng: np.random.Generator) -> Iterator[Batch]:
@@ -172,8 +206,15 @@ def mixed(crops: Crops, studio: Studio, rng: np.random.Generator) -> Iterator[Ba
         yield Batch(torch.cat([own, rendered.pictures]), (*chosen.texts, *rendered.texts))
 
 
+def _constraints(formats: Sequence[str]) -> list[Constraint]:
+    try:
+        return [compile_format(each) for each in formats]
+    except ValueError as error:
+        raise ConfigError(f"--format: {error}") from error
+
+
 def _studio(
-    formats: Sequence[str],
+    constraints: Sequence[Constraint],
     fonts: Sequence[Path],
     material: Path | None,
     size: tuple[int, int],
@@ -183,15 +224,12 @@ def _studio(
     found = tuple(face_of(path) for path in fonts)
     if material is not None:
         found += faces(material).training.faces
-    texts = Texts(formats=[compile_format(each) for each in formats])
+    try:
+        texts = Texts(formats=constraints)
+    except ValueError as error:
+        raise ConfigError(f"--format: {error}") from error
     surfaces = Surfaces.load(material, 200, 1) if material else Surfaces.procedural(120, 1)
     return Studio(texts, FaceSet(found), surfaces, size, batch)
-
-
-def _general(paths: Sequence[Path], size: tuple[int, int]) -> tuple[torch.Tensor, tuple[str, ...]]:
-    crops = read_crops(paths)
-    crops = crops.take(range(0, len(crops), max(1, len(crops) // _GENERAL)))
-    return stretched(crops, size), crops.texts
 
 
 def _picture(label: Label) -> np.ndarray:
@@ -210,6 +248,36 @@ def _picture(label: Label) -> np.ndarray:
     return picture
 
 
+def _fingerprint(crops: Crops, formats: Sequence[str], fonts: Sequence[Path], start: Path) -> str:
+    """A digest of what a run adapts to."""
+    digest = hashlib.sha256()
+    for text, picture in zip(crops.texts, crops.originals, strict=True):
+        digest.update(repr((text, picture.shape)).encode())
+        digest.update(picture.tobytes())
+    digest.update(repr((list(formats), [path.name for path in fonts], start.name)).encode())
+    return digest.hexdigest()
+
+
+def _begin(run: Path, fingerprint: str) -> None:
+    """Note what a run adapts to; crops that were learned from must not come to judge.
+
+    Raises:
+        ConfigError: the run was begun with something else.
+    """
+    note = run / "begun"
+    if (run / fit.STATE).exists() and (not note.exists() or note.read_text() != fingerprint):
+        raise ConfigError(
+            f"{run} was begun with other labels, formats, fonts or weights; choose another folder"
+        )
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        note.write_text(fingerprint)
+    except OSError as error:
+        raise ConfigError(
+            f"{run} cannot be made: {error.strerror}; choose another folder"
+        ) from error
+
+
 def _refuse_worse(before: dict[str, Score], after: dict[str, Score]) -> None:
     allowed = _SLACK / before[GENERAL].pictures ** 0.5
     if after[GENERAL].exact < before[GENERAL].exact - allowed:
@@ -225,8 +293,8 @@ def _refuse_worse(before: dict[str, Score], after: dict[str, Score]) -> None:
 
 
 YOURS, GENERAL = "yours", "general"
+_AREA = cv2.INTER_AREA
 _FEWEST = 20
-_GENERAL = 400
 _AGAIN = 0.35
 _SLACK = 0.5
 _SEED = 11

@@ -85,6 +85,10 @@ def test_train_when_told_to_stop_keeps_the_run_and_says_how_to_go_on(
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), train._stoppable(tmp_path):
         signal.raise_signal(signal.SIGTERM)
+    assert "nothing was learned yet" in capsys.readouterr().err
+    (tmp_path / "state.pt").touch()
+    with pytest.raises(KeyboardInterrupt), train._stoppable(tmp_path):
+        signal.raise_signal(signal.SIGTERM)
     assert "the same command goes on" in capsys.readouterr().err
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -137,10 +141,57 @@ def test_adapt_with_labels_that_do_not_do_says_why(
         train.adapt(frozen, tmp_path / "run", start, [labels], [], [], None, BUDGET)
 
 
-def test_adapt_outside_of_a_checkout_says_what_is_missing(tmp_path: Path, start: Path) -> None:
+@pytest.mark.parametrize(
+    ("formats", "run", "from_", "complaint"),
+    [
+        (["[A-Z"], "run", None, "--format: .*is not closed"),
+        (["Ä[0-9]"], "run", None, "--format: "),
+        ([], "mine/labels.csv", None, "choose another folder"),
+        ([], "run", "nowhere", "no such folder"),
+    ],
+)
+def test_adapt_with_options_that_do_not_do_says_why(
+    tmp_path: Path,
+    frozen: Path,
+    start: Path,
+    formats: list[str],
+    run: str,
+    from_: str | None,
+    complaint: str,
+) -> None:
     labels = labelled(tmp_path / "mine", ["A1"] * 20)
-    with pytest.raises(ConfigError, match="no general set to judge by"):
-        train.adapt(tmp_path, tmp_path / "run", start, [labels], [], [], None, BUDGET)
+    chosen = tmp_path / from_ if from_ else start
+    with pytest.raises(ConfigError, match=complaint):
+        train.adapt(frozen, tmp_path / run, chosen, [labels], formats, [], None, BUDGET)
+
+
+def test_adapt_in_the_folder_of_another_run_is_refused(
+    tmp_path: Path, frozen: Path, start: Path
+) -> None:
+    budget = train.Budget(samples=2, minutes=None, processes=1, threads=1, device="cpu")
+    mine, other = (labelled(tmp_path / name, [name[0]] * 20) for name in ("A", "B"))
+    train.adapt(frozen, tmp_path / "run", start, [mine], [], [], None, budget)
+    with pytest.raises(ConfigError, match="begun with other labels"):
+        train.adapt(frozen, tmp_path / "run", start, [other], [], [], None, budget)
+
+
+def test_adapt_with_a_picture_that_is_missing_says_which(
+    tmp_path: Path, frozen: Path, start: Path
+) -> None:
+    labels = labelled(tmp_path / "mine", ["A1"] * 21)
+    (tmp_path / "mine" / "7.png").unlink()
+    with pytest.raises(ConfigError, match=r"no such picture: .*7\.png"):
+        train.adapt(frozen, tmp_path / "run", start, [labels], [], [], None, BUDGET)
+
+
+def test_rendering_over_a_set_without_material_leaves_it_as_it_was(
+    tmp_path: Path, frozen: Path
+) -> None:
+    labels = frozen / train.EVALUATION / "clean" / "labels.csv"
+    before = labels.read_bytes()
+    with pytest.raises(ConfigError, match=r"flows\.training\.material\.fetch"):
+        render(tmp_path, frozen / train.EVALUATION)
+    assert labels.read_bytes() == before
 
 
 @pytest.mark.parametrize(
