@@ -67,7 +67,7 @@ def _figure(rows: int, columns: int) -> Figure:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError(
-            "matplotlib is needed to draw; `pip install 'markwatch[evaluate]'`"
+            "matplotlib is needed to draw; `pip install matplotlib`"
         ) from error
     width, height = _PANEL_INCHES
     # a figure without pyplot: no window system, no state of the process

@@ -72,7 +72,7 @@ class TesseractRecogniser:
             import tesserocr
         except ImportError as error:
             raise PluginError(
-                "tesserocr is not installed; `pip install 'markwatch[tesseract]'`"
+                "tesserocr is not installed; `pip install tesserocr`"
             ) from error
         languages = self._options.language.split("+")
         given = self._options.tessdata
