@@ -66,9 +66,7 @@ def _figure(rows: int, columns: int) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError(
-            "matplotlib is needed to draw; `pip install matplotlib`"
-        ) from error
+        raise ConfigError("matplotlib is needed to draw; `pip install matplotlib`") from error
     width, height = _PANEL_INCHES
     # a figure without pyplot: no window system, no state of the process
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")

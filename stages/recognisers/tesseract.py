@@ -71,9 +71,7 @@ class TesseractRecogniser:
         try:
             import tesserocr
         except ImportError as error:
-            raise PluginError(
-                "tesserocr is not installed; `pip install tesserocr`"
-            ) from error
+            raise PluginError("tesserocr is not installed; `pip install tesserocr`") from error
         languages = self._options.language.split("+")
         given = self._options.tessdata
         # tesserocr asks TESSDATA_PREFIX

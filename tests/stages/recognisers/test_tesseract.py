@@ -115,5 +115,5 @@ with TesseractRecogniser(TesseractRecogniser.Options()) as engine:
 def test_tesseract_when_tesserocr_is_missing_then_the_error_says_how_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tesserocr", None)
 
-    with pytest.raises(PluginError, match=r"pip install 'markwatch\[tesseract\]'"):
+    with pytest.raises(PluginError, match=r"pip install tesserocr"):
         TesseractRecogniser(TesseractRecogniser.Options()).__enter__()
