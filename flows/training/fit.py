@@ -260,8 +260,8 @@ def _optimizers(network: Network, options: FitOptions) -> list[torch.optim.Optim
     """Muon for the matrices of the layers, AdamW for all else.
 
     Muon (Jordan et al. 2024, scaled to AdamW's step as by Liu et al. 2025, arXiv 2502.16982)
-    aligned sooner in a trial: CTC loss 3.5 after 21,500 pictures, AdamW's 4.4 after 23,900. Matrices decay; norms,
-    biases and embeddings do not (Loshchilov and Hutter 2019).
+    aligned sooner in a trial: CTC loss 3.5 after 21,500 pictures, AdamW's 4.4 after 23,900.
+    Matrices decay; norms, biases and embeddings do not (Loshchilov and Hutter 2019).
     """
     named = list(network.named_parameters())
     hidden = {id(p) for name, p in named if p.ndim == 2 and ".layer" in name}
