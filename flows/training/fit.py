@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,7 @@ from typing import Protocol
 import torch
 from pydantic import Field
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flows.training.network import Network, Shape, encode_texts, loss
 from flows.training.stream import Batch
@@ -136,7 +138,7 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["peak"]
         self.network.train()
-        with torch.autocast(self._device.type, torch.bfloat16):
+        with self._attention(), torch.autocast(self._device.type, torch.bfloat16):
             said, aligned = self.network(pictures, tokens[:, :-1])
         decoder, head = loss(said, aligned, tokens[:, 1:], self._options.smoothing)
         (decoder + self._options.ctc_weight * head).backward()
@@ -148,6 +150,12 @@ class Run:
         self.progress.samples += len(batch.texts)
         self.progress.batches += 1
         return decoder.detach(), head.detach()
+
+    def _attention(self) -> AbstractContextManager[None]:
+        # on a CPU the fused kernel's backward pass takes a third of a step; plain matrices: 1.2x
+        if self._device.type == "cpu":
+            return sdpa_kernel(SDPBackend.MATH)
+        return nullcontext()
 
     def _average(self, kept: list[torch.Tensor], now: list[torch.Tensor], count: int) -> None:
         # young averages would remember the random start
