@@ -1,125 +1,14 @@
-"""What stands around a mark and is not the mark's own: frames, rules, screws, bars, edges.
+"""What stands around a mark and is not the mark's own: rules, screws, bars, edges, stains.
 
-In: a `Crop` and a generator. Out: coverage (48, 384) uint8, stretched as the ink is.
+In: a sketch, a `Crop` and a generator. Out: coverage on the sketch, stretched as the ink is.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-from flows.training.drawing.layout import CANVAS, Crop
-
-_SHIFT_BITS = 4
-_CIRCLE = np.column_stack(
-    (np.cos(np.linspace(0, 2 * np.pi, 24, False)), np.sin(np.linspace(0, 2 * np.pi, 24, False)))
-)
-_CORNERS = (((1, -1), 18), ((1, 1), 0), ((-1, 1), 6), ((-1, -1), 12))
-
-
-class Sketch:
-    """A canvas to draw on, by `matrix` (2, 3) from the coordinates used to the canvas.
-
-    The functions here expect a crop's natural ones.
-    """
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        self.picture = np.zeros(CANVAS, np.uint8)
-        self._matrix = matrix
-
-    def polygon(self, points: np.ndarray, strength: int) -> None:
-        placed = points @ self._matrix[:, :2].T + self._matrix[:, 2] - 0.5
-        whole = np.rint(placed * (1 << _SHIFT_BITS)).astype(np.int32)
-        cv2.fillPoly(self.picture, [whole], strength, cv2.LINE_AA, _SHIFT_BITS)
-
-    def box(self, left: float, top: float, right: float, bottom: float, strength: int) -> None:
-        self.polygon(
-            np.array([(left, top), (right, top), (right, bottom), (left, bottom)]), strength
-        )
-
-    def disc(self, x: float, y: float, radius: float, strength: int) -> None:
-        self.polygon(_CIRCLE * radius + (x, y), strength)
-
-    def frame(
-        self,
-        box: tuple[float, float, float, float],
-        thickness: float,
-        radius: float,
-        strength: int,
-    ) -> None:
-        """A frame around `box` (left, top, right, bottom), rounded inside by `radius`."""
-        left, top, right, bottom = box
-        outer = (left - thickness, top - thickness, right + thickness, bottom + thickness)
-        kept = self.picture
-        self.picture = np.zeros(CANVAS, np.uint8)
-        self.polygon(_rounded(outer, radius + thickness * (radius > 0)), strength)
-        self.polygon(_rounded(box, radius), 0)
-        self.picture = np.maximum(kept, self.picture)
-
-
-def _rounded(box: tuple[float, float, float, float], radius: float) -> np.ndarray:
-    left, top, right, bottom = box
-    radius = min(radius, (right - left) / 2, (bottom - top) / 2)
-    if radius <= 0:
-        return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-    parts = []
-    for (to_right, to_bottom), first in _CORNERS:
-        centre = (
-            right - radius if to_right > 0 else left + radius,
-            bottom - radius if to_bottom > 0 else top + radius,
-        )
-        turn = np.arange(first, first + 7) % 24
-        parts.append(_CIRCLE[turn] * radius + centre)
-    return np.concatenate(parts)
-
-
-def plate(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
-    """A number plate's frame, its holder or the car around it, bolts and bands."""
-    width, height = crop.size
-    _, top, _, bottom = crop.margins
-    strength = int(rng.integers(120, 256))
-    side = (0.08 + 0.35 * rng.random()) * height
-    over = (0.08 + 0.3 * rng.random()) * height
-    under = (0.08 + 0.25 * rng.random()) * height
-    box = (-side, -over, width + side * rng.uniform(0.7, 1.3), height + under)
-    choice = rng.random()
-    if choice < 0.5:
-        thin = rng.uniform(0.02, 0.1) * height
-        sketch.frame(box, thin, rng.uniform(0.0, 0.25) * height, strength)
-    if choice < 0.3 or choice > 0.6:
-        _outside(sketch, crop, rng, box)
-    if rng.random() < 0.25 and over > 0.2 * height:
-        sketch.box(box[0], box[1] - 0.3 * height, box[2], -0.1 * height, int(rng.integers(90, 256)))
-    if rng.random() < 0.5:
-        radius = rng.uniform(0.04, 0.09) * height
-        shade = int(rng.integers(110, 256))
-        inset = rng.uniform(0.1, 0.3) * width
-        level = rng.uniform(0.12, 0.3) * height
-        for x in (inset, width - inset):
-            if top > 0.1 * height:
-                sketch.disc(x, -level, radius, shade)
-            if bottom > 0.1 * height and rng.random() < 0.5:
-                sketch.disc(x, height + level, radius, shade)
-
-
-def beyond(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
-    """What lies round the panel, label or bezel that carries the line."""
-    width, height = crop.size
-    away = (0.1 + 0.5 * rng.random(4) ** 1.5) * height
-    _outside(sketch, crop, rng, (-away[0], -away[1], width + away[2], height + away[3]))
-
-
-def _outside(
-    sketch: Sketch, crop: Crop, rng: np.random.Generator, box: tuple[float, float, float, float]
-) -> None:
-    """All that lies some way outside of a box, in one tone."""
-    height = crop.size[1]
-    panel = tuple(
-        edge + sign * rng.uniform(0.05, 0.2) * height
-        for edge, sign in zip(box, (-1, -1, 1, 1), strict=True)
-    )
-    far = max(crop.size) + sum(crop.margins)
-    sketch.frame(panel, far, rng.uniform(0, 0.15) * height, int(rng.integers(90, 256)))
+from flows.training.drawing.layout import Crop
+from flows.training.drawing.sketch import CIRCLE, Sketch
 
 
 def label(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
@@ -189,7 +78,7 @@ def smear(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
         for _ in range(int(rng.integers(1, 8))):
             radii = np.repeat(rng.uniform(0.6, 1.0, 12), 2) * rng.uniform(0.05, 0.6) * height
             middle = rng.random(2) * (width, height)
-            sketch.polygon(_CIRCLE * radii[:, None] * (rng.uniform(0.5, 2), 1) + middle, strength)
+            sketch.polygon(CIRCLE * radii[:, None] * (rng.uniform(0.5, 2), 1) + middle, strength)
 
 
 def edge(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
@@ -266,6 +155,6 @@ def _logo(sketch: Sketch, crop: Crop, rng: np.random.Generator, strength: int) -
     radii = (
         rng.uniform(0.5, 1.0, 24) if rng.random() < 0.5 else np.repeat(rng.uniform(0.5, 1, 8), 3)
     )
-    sketch.polygon(_CIRCLE * (radii * size)[:, None] + (x, height / 2), strength)
+    sketch.polygon(CIRCLE * (radii * size)[:, None] + (x, height / 2), strength)
     if rng.random() < 0.6:
         sketch.disc(x, height / 2, size * rng.uniform(0.2, 0.4), 0)

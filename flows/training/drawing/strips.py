@@ -12,10 +12,12 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from flows.training.drawing import clutter
+from flows.training.drawing import clutter, housing
 from flows.training.drawing.layout import CANVAS, Beside, Crop, Placing, crop_of, page_of, warped
 from flows.training.drawing.lettering import FaceWriter
 from flows.training.drawing.lines import CAP, Hand, Line, Writer
+from flows.training.drawing.sketch import Sketch
+from flows.training.drawing.spacing import angle, margins, roomy, side
 from flows.training.drawing.styles import Style, choose_style
 from flows.training.drawing.writers import Tools
 from flows.training.material.families import Kind
@@ -78,19 +80,25 @@ class StripMaker:
             hand = Hand(spacing=rng.uniform(0.2, 0.6), monospaced=True, jitter_y=0.04 * severity)
             writer = replace(writer, hand=hand)
         line = writer.write(rng, text) if text.strip() else _nothing(rng)
+        often = _HOUSED_PLATE if style is Style.PLATE else _HOUSED
+        housed = rng.random() < often * min(1.0, 3 * severity)
         placing, beside = self._laid_out(rng, line, writer, style, severity, bool(text.strip()))
+        if housed:
+            placing, beside = roomy(rng, placing), Beside()
         crop = crop_of(line, placing)
         page, origin = page_of(line, beside)
         ink = warped(page, origin, crop.ink)
         if not text.strip() and rng.random() < 0.35:
-            stain = clutter.Sketch(crop.natural)
+            stain = Sketch(crop.natural)
             clutter.smear(stain, crop, rng)
             ink = np.maximum(ink, stain.picture)
         if rng.random() < 0.08 * severity and style in _STRUCK_TWICE:
             ink = _struck_twice(rng, ink, crop)
-        around = self._around(rng, line, crop, style, severity if text.strip() else 1.0)
+        around = self._around(rng, line, crop, style, severity if text.strip() else 1.0, housed)
+        if style is Style.PLATE and " " in text.strip():
+            around = np.maximum(around, _sealed(rng, text, line, crop))
         if on_wheels:
-            drum = clutter.Sketch(crop.ink)
+            drum = Sketch(crop.ink)
             clutter.wheels(drum, line.picture.shape[0], line.gaps, rng)
             around = np.maximum(around, drum.picture)
         stroke = max(0.5, line.stroke * crop.scale)
@@ -134,8 +142,8 @@ class StripMaker:
         is_read: bool,
     ) -> tuple[Placing, Beside]:
         height, width = line.picture.shape
-        top, bottom = _margins(rng, severity, style)
-        left, right = _side(rng, severity, style), _side(rng, severity, style)
+        top, bottom = margins(rng, severity, style)
+        left, right = side(rng, severity, style), side(rng, severity, style)
         above = below = None
         gaps = [0, 0, 0, 0]
         crowded = rng.random() < (0.5 * severity if is_read else 0.5)
@@ -170,7 +178,7 @@ class StripMaker:
             bottom=bottom,
             left=left,
             right=right,
-            angle=_angle(rng, severity, width / height) * (0.2 if top + bottom < 0 else 1.0),
+            angle=angle(rng, severity, width / height) * (0.2 if top + bottom < 0 else 1.0),
             shear=abs(shear) if style is Style.SEGMENTS else shear,
             stretch=min(max(stretch, 0.6), 1.6),
             room=above is not None or below is not None,
@@ -188,12 +196,22 @@ class StripMaker:
         return other, int(gap * height), gap + shown
 
     def _around(
-        self, rng: np.random.Generator, line: Line, crop: Crop, style: Style, severity: float
+        self,
+        rng: np.random.Generator,
+        line: Line,
+        crop: Crop,
+        style: Style,
+        severity: float,
+        housed: bool,
     ) -> np.ndarray:
-        sketch = clutter.Sketch(crop.natural)
-        if style is Style.PLATE:
+        sketch = Sketch(crop.natural)
+        if housed:
+            housing.housing(sketch, crop, rng)
+            if rng.random() < 0.6:
+                self._caption(rng, sketch, crop)
+        elif style is Style.PLATE:
             if rng.random() < 0.4 + 0.6 * severity:
-                clutter.plate(sketch, crop, rng)
+                housing.plate(sketch, crop, rng)
                 if rng.random() < 0.5:
                     self._caption(rng, sketch, crop)
         elif style in _ON_PARTS:
@@ -201,15 +219,15 @@ class StripMaker:
                 clutter.hardware(sketch, crop, rng)
         elif rng.random() < 0.1 + 0.35 * severity:
             clutter.label(sketch, crop, rng)
-        if style is not Style.PLATE and crop.fill < _LOOSE and rng.random() < 0.4:
-            clutter.beyond(sketch, crop, rng)
+        if not housed and style is not Style.PLATE and crop.fill < _LOOSE and rng.random() < 0.4:
+            housing.beyond(sketch, crop, rng)
         if line.under is not None:
             unlit = warped(line.under, (0, 0), crop.ink)
             faint = (unlit * rng.uniform(0.15, 0.45)).astype(np.uint8)
             sketch.picture = np.maximum(sketch.picture, faint)
         return sketch.picture
 
-    def _caption(self, rng: np.random.Generator, sketch: clutter.Sketch, crop: Crop) -> None:
+    def _caption(self, rng: np.random.Generator, sketch: Sketch, crop: Crop) -> None:
         """Small print over the line, as a plate's state."""
         text = "".join(chr(65 + letter) for letter in rng.integers(0, 26, int(rng.integers(6, 20))))
         writer = self._tools.face_writer(rng, text, (Kind.SANS,), Hand(spacing=rng.uniform(0, 0.2)))
@@ -223,8 +241,12 @@ class StripMaker:
         y = -gap - size * line.picture.shape[0] if rng.random() < 0.8 else height + gap
         place = np.array([[size, 0, x], [0, size, y], [0, 0, 1]])
         matrix = (np.vstack((crop.natural, (0, 0, 1))) @ place)[:2]
-        sketch.picture = np.maximum(sketch.picture, warped(line.picture, (0, 0), matrix))
+        # light on a dark ground, dark on a light frame
+        sketch.picture = cv2.absdiff(sketch.picture, warped(line.picture, (0, 0), matrix))
 
+
+_HOUSED, _HOUSED_PLATE = 0.15, 0.55
+"""Share of lines whose crop shows the panel, its frame and what lies behind."""
 
 _LOOSE = 0.62
 """Height of the line in its crop, as a part, under which the end of its panel may be seen."""
@@ -247,42 +269,15 @@ def _nothing(rng: np.random.Generator) -> Line:
     return Line(np.zeros((CAP, width), np.uint8), CAP, 4.0, np.zeros(0))
 
 
-def _margins(rng: np.random.Generator, severity: float, style: Style) -> tuple[float, float]:
-    """Margins above and below in line heights: the line mostly fills 80 % of the crop."""
-    # how loose a detector crops has little to do with how bad the picture is
-    often = 0.75 if style is Style.PLATE else 0.22
-    loose = rng.random() < often * min(1.0, 3 * severity)
-    fill = 0.8
-    if loose:
-        fill = rng.uniform(0.35, 0.6)
-    elif rng.random() < 0.12 * severity:
-        fill = rng.uniform(1.0, 1.0 + 0.08 * severity)
-    elif severity > 0:
-        fill = rng.triangular(0.8 - 0.2 * severity, 0.8, 0.8 + 0.2 * severity)
-    share = 0.5 + severity * (rng.random() - 0.5)
-    return (1 / fill - 1) * share, (1 / fill - 1) * (1 - share)
-
-
-def _side(rng: np.random.Generator, severity: float, style: Style) -> float:
-    """The margin left or right in line heights: mostly tight, at times far too wide."""
-    choice = rng.random()
-    if style is Style.PLATE and choice < min(0.7, 2 * severity):
-        return rng.uniform(0.05, 0.8)
-    if choice < 0.55 * severity:
-        return rng.uniform(-0.02, 0.12)
-    if choice < 0.75 * severity:
-        return rng.uniform(0.12, 0.6)
-    if choice < 0.85 * severity:
-        return rng.uniform(0.6, 1.5)
-    return rng.uniform(0.08, 0.2)
-
-
-def _angle(rng: np.random.Generator, severity: float, aspect: float) -> float:
-    """Mostly within 2 degrees, at most 7, and less for lines that would leave their crop."""
-    angle = rng.normal(0, 1.3) if rng.random() < 0.8 else rng.uniform(-7, 7)
-    climb = 0.5 if rng.random() < 0.3 else 0.15
-    limit = float(np.degrees(np.arcsin(min(1.0, climb / max(aspect, 0.5)))))
-    return float(np.clip(angle * min(1.0, 1.5 * severity), -min(7.0, limit), min(7.0, limit)))
+def _sealed(rng: np.random.Generator, text: str, line: Line, crop: Crop) -> np.ndarray:
+    """A seal in one of the blanks of the line, where there is room for one."""
+    sketch = Sketch(crop.ink)
+    blank = text.strip().find(" ")
+    if 0 < blank < len(line.gaps) and rng.random() < 0.5:
+        before, after = line.gaps[blank - 1 : blank + 1]
+        room = min(after - before, CAP)
+        housing.seal(sketch, (before + after) / 2, line.baseline - CAP / 2, room, rng)
+    return sketch.picture
 
 
 def _struck_twice(rng: np.random.Generator, ink: np.ndarray, crop: Crop) -> np.ndarray:
