@@ -83,8 +83,9 @@ def bench(
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     crops, blank = _crops(sets, errors)
     choices = {
-        name: _choice(checkpoint, encoder_dtype=dtype)
-        for name, dtype in (("trocr", "auto"), ("trocr, float32", "float32"))
+        "trocr": _choice(checkpoint),
+        "one look": _choice(checkpoint, second_look_nats=0),
+        "one look, float32": _choice(checkpoint, second_look_nats=0, encoder_dtype="float32"),
     }
     options = choices["trocr"].options
     folder = locate(options.checkpoint, options.allow_download)
@@ -218,7 +219,7 @@ def _decoded(sets: Sequence[LabelSet]) -> Iterator[np.ndarray]:
             raise ImageError(f"{label.path}: {error}") from error
 
 
-def _choice(checkpoint: str | None, **options: str) -> RecogniserChoice:
+def _choice(checkpoint: str | None, **options: object) -> RecogniserChoice:
     own = {"checkpoint": checkpoint} if checkpoint else {}
     return RecogniserChoice(use="trocr", device="cpu", batch_size=max(BATCHES), **own, **options)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from flows.evaluation.calibration import Reliability, fit, reliability
 from stages.recognisers import calibration
-from stages.recognisers.trocr import TrocrRecogniser
+from stages.recognisers.trocr import SECOND_LOOK_NATS, TrocrRecogniser
 from stages.records import Transcript
 
 GOLDEN = "golden.json"
@@ -29,8 +29,10 @@ def complete(
     """
     for stale in (calibration.FILE, GOLDEN):
         (folder / stale).unlink(missing_ok=True)
-    recogniser = TrocrRecogniser(TrocrRecogniser.Options(checkpoint=str(folder), threads=1))
-    with recogniser:
+    options = TrocrRecogniser.Options(
+        checkpoint=str(folder), threads=1, second_look_nats=SECOND_LOOK_NATS
+    )
+    with TrocrRecogniser(options) as recogniser:
         lines = recogniser.lines(pictures)
         transcripts = recogniser.read(pictures, [None] * len(pictures))
         model = recogniser.model

@@ -70,6 +70,44 @@ class LeanDecoder:
                 self._extend(some, list(rows), current, at, book)
         return book.lines()
 
+    def branches(self, encoded: torch.Tensor, width: int) -> Branches:
+        """Open the decoding of one picture, (1, S, D) float32, in up to `width` ways at once."""
+        return Branches(self, self._caches(encoded).chosen([0] * width, 0))
+
+    def together(self, encoded: torch.Tensor, draft: Sequence[int]) -> Line:
+        """Return the line that several looks at one crop, (K, S, D) float32, spell together.
+
+        A token is worth the geometric mean of its probabilities, made to add up to 1 again (a
+        product of experts: Hinton 2002, doi 10.1162/089976602760128018). `draft` is a guess of the
+        tokens between start and end; where the looks correct it, what comes after is checked anew.
+
+        Raises:
+            ValueError: the network computed NaN.
+        """
+        caches = self._caches(encoded)
+        guess, settled, most = list(draft[: self._max_tokens - 2]), 0, self._max_tokens - 2
+        while True:
+            fed = torch.tensor([[self._start, *guess]], device=encoded.device)
+            logits = self._logits(caches, fed.expand(len(encoded), -1), 0)
+            votes = logits.log_softmax(-1).mean(0)
+            # what was settled stays so, whatever rounding says to a tie in a longer guess
+            best = guess[:settled] + votes[settled:].argmax(-1).tolist()
+            right, ended = self._agreed(best, guess)
+            if ended is not None or right == most:
+                break
+            guess[right : right + 1] = [best[right]]
+            settled = right + 1
+        last = right if ended is None else ended
+        book = _Book(1, self._ends)
+        book.note([0] * (last + 1), votes[: last + 1], best[: last + 1])
+        return book.lines()[0]
+
+    def _agreed(self, best: Sequence[int], draft: Sequence[int]) -> tuple[int, int | None]:
+        """Return how many tokens of a draft are the `best` ones, and where these end the text."""
+        right = next((at for at, token in enumerate(draft) if best[at] != token), len(draft))
+        # an end that a draft foretells is an end nevertheless
+        return right, next((at for at in range(right + 1) if best[at] in self._ends), None)
+
     def _check(
         self, caches: _Caches, drafts: Sequence[Sequence[int]], book: _Book
     ) -> dict[int, dict[int, int]]:
@@ -85,9 +123,7 @@ class LeanDecoder:
         unfinished: dict[int, dict[int, int]] = defaultdict(dict)
         taken: list[tuple[int, int]] = []
         for row, (best, draft) in enumerate(zip(chosen, drafts, strict=True)):
-            right = next((at for at, token in enumerate(draft) if best[at] != token), len(draft))
-            # an end that a draft foretells is an end nevertheless
-            ended = next((at for at in range(right + 1) if best[at] in self._ends), None)
+            right, ended = self._agreed(best, draft)
             last = right if ended is None else ended
             taken += [(row, at) for at in range(last + 1)]
             if ended is None:
@@ -171,6 +207,35 @@ def _joined(mixed: torch.Tensor) -> torch.Tensor:
     return mixed.transpose(1, 2).reshape(count * length, heads * size)
 
 
+class Branches:
+    """Ways to go on with one picture's text, a row each, which are fed token by token.
+
+    `start` begins each text and one of `ends` ends it; a text holds `max_tokens` at most, both of
+    these included.
+    """
+
+    def __init__(self, decoder: LeanDecoder, caches: _Caches) -> None:
+        self._decoder, self._caches, self._at = decoder, caches, 0
+        self.start, self.ends = decoder._start, decoder._ends
+        self.max_tokens = decoder._max_tokens
+
+    def feed(self, parents: Sequence[int], tokens: Sequence[int]) -> torch.Tensor:
+        """Go on from some of the last rows with a token each: (N, V) log-probabilities.
+
+        The first call begins the texts: its parent is row 0 and its token the start token.
+
+        Raises:
+            ValueError: the network computed NaN.
+        """
+        rows = self._caches.grown(parents, self._at)
+        fed = torch.tensor(tokens, device=rows.device)[:, None]
+        chances = self._decoder._logits(rows, fed, self._at)[:, 0].log_softmax(-1)
+        if chances.isnan().any():
+            raise ValueError("the network computed NaN; try `encoder_dtype: float32`")
+        self._at += 1
+        return chances
+
+
 class _Layer:
     """One layer's maps, the queries' scales folded into their weights; norms come after."""
 
@@ -198,6 +263,13 @@ class _Caches:
         own = self.own.new_empty(*self.own.shape[:2], len(rows), *self.own.shape[3:])
         own[..., :filled, :] = self.own[:, :, rows, :, :filled]
         return _Caches(self.memory[:, :, rows], own)
+
+    def grown(self, parents: Sequence[int], filled: int) -> _Caches:
+        """Let the first rows go on from these: a view of so many rows."""
+        count = len(parents)
+        if list(parents) != list(range(count)):
+            self.own[:, :, :count, :, :filled] = self.own[:, :, list(parents), :, :filled]
+        return _Caches(self.memory[:, :, :count], self.own[:, :, :count])
 
     def move(self, source: int, target: int, filled: int) -> None:
         """Copy a row over another one, with its first `filled` places."""

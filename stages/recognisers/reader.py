@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from stages.formats import Constraint
+from stages.recognisers.beams import WIDTH, Legal, search
 from stages.recognisers.checkpoint import Checkpoint
 from stages.recognisers.decoding import Line
 from stages.recognisers.draft import CtcHead
 from stages.recognisers.lean import LeanDecoder
+from stages.recognisers.steering import Masks
 from stages.recognisers.vit import LeanEncoder, encoder_of
 
 _FALLBACK_TOKENS = 512
@@ -77,6 +80,35 @@ class LineReader:
                 lines, texts, drafts, self._head.probabilities(chances, texts), strict=True
             )
         ]
+
+    @torch.inference_mode()
+    def together(self, pixels: np.ndarray, first: Line) -> Line:
+        """Return the line that several looks at one crop, (K, C, H, W) float32, spell together.
+
+        `first` is what the first of them alone made of it. The draft agrees where those of most
+        looks do.
+        """
+        encoded = self._encoder(torch.from_numpy(pixels).to(self._device))
+        line = self._decoder.together(encoded, _tokens(first))
+        if self._head is None:
+            return line
+        chances, text = self._head.log_probabilities(encoded), _tokens(line)
+        agreeing = sum(draft == text for draft in self._head.drafts(chances))
+        likely = self._head.probabilities(chances, [text] * len(pixels))
+        return replace(
+            line,
+            draft_agrees=2 * agreeing > len(pixels),
+            draft_probability=sum(likely) / len(likely),
+        )
+
+    @torch.inference_mode()
+    def legal(self, pixels: np.ndarray, constraint: Constraint, masks: Masks) -> list[Legal]:
+        """Return the likeliest texts of a format for one of (C, H, W) float32 pictures.
+
+        It is encoded alone and in float32, so that they are the same in any batch.
+        """
+        encoded = self._exact(torch.from_numpy(pixels[None]).to(self._device))
+        return search(self._decoder.branches(encoded, WIDTH), constraint, masks)
 
     def _settled(self, lines: list[Line], pictures: torch.Tensor, stepwise: bool) -> list[Line]:
         """Read what is close to a tie so that it is the same in any batch, and as in float32."""

@@ -23,12 +23,17 @@ from stages.options import Options
 from stages.recognisers import calibration
 from stages.recognisers.checkpoint import EMBEDDED, Checkpoint, first_line, locate, open_checkpoint
 from stages.recognisers.decoding import Line, TokenReader
+from stages.recognisers.looks import looks
 from stages.recognisers.pixels import Pixels
 from stages.recognisers.selftest import misreading
 from stages.records import Transcript
 
 if TYPE_CHECKING:
     import torch
+
+
+SECOND_LOOK_NATS = 2.0
+"""Lines whose least margin is under this err often enough to be looked at again: TODO"""
 
 
 class TrocrRecogniser:
@@ -66,6 +71,12 @@ class TrocrRecogniser:
             ge=2,
             description="longest text in tokens, start and end included; unset: what the "
             "checkpoint has positions for",
+        )
+        second_look_nats: float | None = Field(
+            None,
+            ge=0,
+            description="a line in which two tokens are closer than this is read again, from five "
+            "looks at it together; 0: never; unset: 2 where the checkpoint is calibrated, else 0",
         )
         min_contrast_grey_levels: float = Field(
             MIN_CONTRAST_GREY_LEVELS,
@@ -153,12 +164,25 @@ class TrocrRecogniser:
                 chosen = legible[start : start + size]
                 try:
                     pixels = np.stack([self._pixels.of(crops[index]) for index in chosen])
-                    read = self._lines(pixels)
+                    read = [
+                        self._settled(crops[index], line)
+                        for index, line in zip(chosen, self._lines(pixels), strict=True)
+                    ]
                 except (RuntimeError, ValueError, IndexError, MemoryError) as error:
                     raise RecogniserError(f"{self.model} failed: {first_line(error)}") from error
                 for index, line in zip(chosen, read, strict=True):
                     lines[index] = line
         return lines
+
+    def _settled(self, crop: np.ndarray, line: Line) -> Line:
+        """The line itself, or, where it is doubtful, what several looks at its crop spell."""
+        nats = self._options.second_look_nats
+        if nats is None:
+            nats = SECOND_LOOK_NATS if self._calibration else 0.0
+        doubtful = line.margin < nats or (nats > 0 and line.draft_agrees is False)
+        if not doubtful:
+            return line
+        return self._lines.together(np.stack([self._pixels.of(each) for each in looks(crop)]), line)
 
     def _transcript(self, line: Line) -> Transcript:
         transcript = self._tokens.transcript(line)

@@ -95,8 +95,8 @@ def test_bench_when_run_then_a_row_each_and_float32_reads_as_generate(checkpoint
     assert "tiny@" in done.stdout
     assert "2 crops" in done.stdout
     assert "(1 blank ones left out), 1 thread, " in done.stdout
-    full = [line for line in lines if line[:2] == ["trocr,", "float32"]]
-    assert [line[2] for line in full] == ["1", "8", "32"]
+    full = [line for line in lines if line[:3] == ["one", "look,", "float32"]]
+    assert [line[3] for line in full] == ["1", "8", "32"]
     assert [line[-3:] for line in full] == [["2/2", "(100.00", "%)"]] * 3
     assert [line[1] for line in lines if line[:1] == ["generate"]] == ["1", "8", "32"]
     (first,) = (line for line in lines if line[:2] == ["trocr", "1"])

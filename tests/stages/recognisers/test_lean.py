@@ -291,3 +291,37 @@ def test_reader_when_the_shape_is_a_published_one_then_the_tokens_are_those_of_g
 
     assert tokens(read) == expected
     assert len({token for row in expected for token in row}) > 1
+
+
+def voted(made, looks, limit):
+    """Greedy decoding by the geometric mean of the looks, one stock pass for each token."""
+    told = [START]
+    while len(told) < limit:
+        logits = made.decoder(
+            input_ids=torch.tensor([told] * len(looks)), encoder_hidden_states=looks
+        ).logits[:, -1]
+        told.append(int(logits.log_softmax(-1).mean(0).argmax()))
+        if told[-1] == END:
+            break
+    return told[1:]
+
+
+@pytest.mark.parametrize("draft", [[], [9, 9, 9], list(range(5, 27))])
+def test_together_when_looks_differ_then_the_tokens_of_their_mean_whatever_the_draft(draft):
+    made = network()
+    decoder = LeanDecoder(made, START, [END], 24)
+    with torch.inference_mode():
+        looks = states(count=4)
+        expected = voted(made, looks, 24)
+        (alone,) = tokens([decoder.together(looks, draft)])
+        (right,) = tokens([decoder.together(looks, [each for each in expected if each != END])])
+    assert alone == right == expected
+
+
+def test_together_when_there_is_one_look_then_greedy_s_line():
+    made = network()
+    with torch.inference_mode():
+        decoder = LeanDecoder(made, START, likely_ends(made, states()), 24)
+        for row, line in zip(states(), decoder.greedy(states()), strict=True):
+            (again,) = tokens([decoder.together(row[None], [])])
+            assert [again] == tokens([line])
