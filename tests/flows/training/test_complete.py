@@ -14,7 +14,7 @@ from flows.training.complete import complete, reliability_of
 from flows.training.export import export
 from flows.training.network import Network, Shape
 from stages.errors import PluginError
-from stages.recognisers.trocr import TrocrRecogniser
+from stages.recognisers.trocr import SECOND_LOOK_NATS, TrocrRecogniser
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,9 @@ def texts(checkpoint: Path, pictures: list[np.ndarray]) -> list[str]:
 
 
 def opened(folder: Path) -> TrocrRecogniser:
-    options = {"checkpoint": str(folder), "encoder_dtype": "float32"}
-    return TrocrRecogniser(TrocrRecogniser.Options(**options))
+    # as `complete` reads: without a calibration the default is no second look
+    options = {"encoder_dtype": "float32", "second_look_nats": SECOND_LOOK_NATS}
+    return TrocrRecogniser(TrocrRecogniser.Options(checkpoint=str(folder), **options))
 
 
 def test_complete_then_opened_gives_calibrated_confidences(
