@@ -51,7 +51,7 @@ def housing(sketch: Sketch, crop: Crop, rng: np.random.Generator) -> None:
             y = rng.uniform(-over, height + under)
             wide, high = rng.uniform(0.1, 2.0, 2) * height
             sketch.box(x, y, x + wide, y + high, int(rng.integers(0, 256)))
-    gaps = (0.1 + 0.6 * rng.random(4) ** 2) * height
+    gaps = (0.03 + 0.6 * rng.random(4) ** 2) * height
     thick = (0.03 + 0.45 * rng.random() ** 1.5) * height
     radius = rng.uniform(0, 0.35) * height * (rng.random() < 0.8)
     inner = (-gaps[0], -gaps[1], width + gaps[2], height + gaps[3])

@@ -245,7 +245,7 @@ class StripMaker:
         sketch.picture = cv2.absdiff(sketch.picture, warped(line.picture, (0, 0), matrix))
 
 
-_HOUSED, _HOUSED_PLATE = 0.15, 0.55
+_HOUSED, _HOUSED_PLATE = 0.18, 0.6
 """Share of lines whose crop shows the panel, its frame and what lies behind."""
 
 _LOOSE = 0.62
