@@ -91,7 +91,7 @@ class Choice(BaseModel):
 
 
 def misfits(
-    found: list[tuple[tuple[str, ...], str, Any]], more: ValidationError | None = None
+    found: list[tuple[tuple[str | int, ...], str, Any]], more: ValidationError | None = None
 ) -> ValidationError:
     """Complaints of our own, and those of a model, as one error that pydantic places."""
     details = [

@@ -114,7 +114,7 @@ def _recognise(parcels: Sequence[Parcel]) -> list[Parcel]:
         }.values():
             mine = [found for found in everything if found.plan.recogniser.key == engine.key]
             regions = [region for found in mine for region in found.records]
-            constraints = [found.plan.constraint for found in mine for _ in found.records]
+            constraints = [found.plan.steering for found in mine for _ in found.records]
             with ENGINES.use(engine) as recogniser:
                 readings = iter(recognise(regions, constraints, recogniser))
                 models[engine.key] = recogniser.model
@@ -158,7 +158,8 @@ def _map(parcels: Sequence[Parcel], recipe: Recipe) -> Outcomes:
             outcomes.append(replace(parcel.content, recipe=recipe.version, timings_ms=timings))
         else:
             marks, model = parcel.content
-            report = Report(parcel.image, marks, recipe.version, model, timings)
+            hours = recipe.duplicate_hours
+            report = Report(parcel.image, marks, recipe.version, model, timings, hours)
             outcomes.append(_writable(report))
     return outcomes
 
@@ -184,7 +185,9 @@ def _marks(found: Found, image: ImageRef) -> tuple[Mark, ...]:
         constraint=found.plan.constraint,
         threshold=found.plan.threshold,
         take=found.plan.take,
-        expected=image.expected,
+        expected=image.expected or found.plan.expected,
+        captured_at=image.captured_at,
+        lexicon=found.plan.lexicon,
     )
 
 

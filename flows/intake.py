@@ -28,6 +28,7 @@ from flows.filenames import printable
 from flows.ledger import Claim, Ledger, Unfinished
 from flows.settings import IntakeOptions, Layout
 from flows.settle import Due, Settler
+from flows.sidecar import expected_of, remove_sidecar
 from stages.records import Arrival, ImageRef
 
 RETRY_SECONDS = 5.0
@@ -109,6 +110,8 @@ class Intake:
             durable.fsync_directory(folder)
         images = [self.image_of(claim) for claim in moved]
         self._ledger.claimed(images)
+        for claim, image in zip(moved, images, strict=True):
+            remove_sidecar(claim.source, image.expected)
         if left:
             self._ledger.disclaim(left)
         return images
@@ -230,6 +233,7 @@ class Intake:
             name=claim.name,
             arrived_at=self._clocks.now(),
             captured_at=_file_time(mtime_ns),
+            expected=expected_of(claim.source),
         )
 
     def recover(
@@ -261,6 +265,7 @@ class Intake:
                 self._remove_residue(item.claim, work)
                 image = self.image_of(item.claim)
                 self._ledger.claimed([image])
+                remove_sidecar(item.claim.source, image.expected)
                 to_read.append(Waiting(image, 0))
             else:
                 dropped.append(item.claim.id)

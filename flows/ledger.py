@@ -21,6 +21,7 @@ from typing import Any
 import filelock
 
 from flows import vocabulary
+from flows.duplicates import mark_duplicates, taken_at
 from flows.ledger_schema import MIGRATIONS
 from flows.places import Places
 from flows.sources.filesystem import filesystem_of, is_network
@@ -269,7 +270,10 @@ class Ledger:
     # the log
 
     def commit(self, outcomes: Sequence[Outcome], station: str) -> list[vocabulary.Row]:
-        """Report these pictures in one transaction; returns their rows, numbered without a gap."""
+        """Report these pictures in one transaction; returns their rows, numbered without a gap.
+
+        A code that another picture of the camera had within the recipe's window names its row.
+        """
         read_at = self._clock()
         committed: list[vocabulary.Row] = []
         with self._transaction() as db:
@@ -282,6 +286,8 @@ class Ledger:
                     )
                 )
                 head += len(rows)
+                if isinstance(outcome.result, Report):
+                    mark_duplicates(db, rows, outcome.result)
                 reason = outcome.result.reason if isinstance(outcome.result, Failure) else None
                 changed = db.execute(
                     "UPDATE images SET state='reported', target=?, reason=?"
@@ -291,8 +297,10 @@ class Ledger:
                 if changed != 1:
                     raise RuntimeError(f"picture {image.id} was reported twice")
                 db.executemany(
-                    "INSERT INTO rows (seq, id, image, camera, status, read_at, record)"
-                    " VALUES (:seq, :id, :key, :camera, :status, :at, :record)",
+                    "INSERT INTO rows"
+                    " (seq, id, image, camera, status, read_at, record, field, code, taken_at)"
+                    " VALUES"
+                    " (:seq, :id, :key, :camera, :status, :at, :record, :field, :code, :taken)",
                     [
                         {
                             "seq": row["seq"],
@@ -302,6 +310,9 @@ class Ledger:
                             "status": row["status"],
                             "at": vocabulary.instant(read_at),
                             "record": vocabulary.to_json(row),
+                            "field": row["field"],
+                            "code": row["code"],
+                            "taken": vocabulary.instant(taken_at(row)),
                         }
                         for row in rows
                     ],

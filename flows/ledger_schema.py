@@ -84,4 +84,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (sink, seq)
         ) WITHOUT ROWID""",
     ),
+    (
+        "ALTER TABLE rows ADD COLUMN field TEXT",
+        "ALTER TABLE rows ADD COLUMN code TEXT",
+        "ALTER TABLE rows ADD COLUMN taken_at TEXT",
+        """UPDATE rows SET field = json_extract(record, '$.field'),
+            code = json_extract(record, '$.code'),
+            taken_at = coalesce(
+                json_extract(record, '$.captured_at'), json_extract(record, '$.arrived_at')
+            )""",
+        "CREATE INDEX rows_code ON rows (code, camera, field, taken_at) WHERE code IS NOT NULL",
+    ),
 )

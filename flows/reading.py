@@ -25,6 +25,7 @@ from flows.cluster import DaskThreads
 from flows.filenames import printable
 from flows.intake import digest_of
 from flows.settings import Layout, Settings
+from flows.sidecar import expected_of
 from stages.errors import ConfigError, ImageError
 from stages.records import Failure, ImageRef, Report
 
@@ -120,6 +121,7 @@ def image_of(path: Path) -> ImageRef | Failure:
         name=printable(path.name),
         arrived_at=now,
         captured_at=captured,
+        expected=expected_of(path),
     )
     return image if digest else Failure(image, "intake", words, retryable=False)
 

@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from flows import plugins
-from flows.choices import Choice, Name, RecogniserChoice
+from flows.choices import Choice, Name, RecogniserChoice, misfits
+from flows.lexicons import read_lexicon
 from flows.settings import Layout
 from flows.yamlfile import Layer, complaints, overlay, read_layer
 from stages.detect import DetectOptions
 from stages.errors import ConfigError
 from stages.formats import Constraint
-from stages.map import MapOptions
+from stages.map import Lexicon, MapOptions
 from stages.options import Options
-from stages.preprocess import Step
+from stages.preprocess import Step, first_misfit
 
 DEFAULT = "default"
 
@@ -58,6 +59,33 @@ class FieldRecipe(Options):
     take: Literal["best", "all"] = Field(
         default="best", description="one mark for the field, or one for every line of text"
     )
+    expected: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the code that every part must carry (verification); a file beside the "
+        "picture, `<picture>.expected`, goes before it",
+    )
+    duplicate_hours: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="the same code again on this camera within so many hours is marked as "
+        "`duplicate_of`; null: never",
+    )
+
+    @model_validator(mode="after")
+    def _expectable(self) -> FieldRecipe:
+        constraint = self.map.constraint
+        if self.expected is not None and constraint is not None:
+            if not constraint.accepts(self.expected):
+                raise _not_expectable(self.expected, "does not fit the field's format")
+            if words := constraint.complaint(self.expected):
+                raise _not_expectable(self.expected, f"cannot be a code: {words}")
+        return self
+
+
+def _not_expectable(expected: str, words: str) -> ValidationError:
+    return misfits([(("expected",), f"'{expected}' {words}", expected)])
 
 
 class RecipeFile(Options):
@@ -72,6 +100,14 @@ class RecipeFile(Options):
         default=({},), min_length=1, description="the things to be read in a picture"
     )
 
+    @field_validator("preprocess")
+    @classmethod
+    def _possible(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        if (found := first_misfit(steps)) is not None:
+            index, words = found
+            raise misfits([((index, steps[index].name), words, None)])
+        return steps
+
     @field_validator("fields")
     @classmethod
     def _distinct(cls, fields: tuple[FieldRecipe, ...]) -> tuple[FieldRecipe, ...]:
@@ -83,11 +119,15 @@ class RecipeFile(Options):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A detector or recogniser to be loaded where the graph runs."""
+    """A detector or recogniser to be loaded where the graph runs.
+
+    Relative paths among its options begin at `root`, or at the current folder where that is None.
+    """
 
     kind: Literal["detector", "recogniser"]
     name: str
     options: Options
+    root: Path | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -105,8 +145,12 @@ class FieldPlan:
     recogniser: Engine
     map: MapOptions
     constraint: Constraint | None
+    steering: Constraint | None
+    lexicon: Lexicon | None
     threshold: float
     take: Literal["best", "all"]
+    expected: str | None = None
+    duplicate_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +161,15 @@ class Recipe:
     version: str
     preprocess: tuple[Step, ...]
     fields: tuple[FieldPlan, ...]
+
+    @property
+    def duplicate_hours(self) -> dict[str, float]:
+        """By field, within how many hours the same code is a duplicate; fields that care only."""
+        return {
+            plan.name: plan.duplicate_hours
+            for plan in self.fields
+            if plan.duplicate_hours is not None
+        }
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -153,7 +206,11 @@ def load_files(
         written = RecipeFile.model_validate(overlay(layers))
     except ValidationError as error:
         raise ConfigError("\n".join(complaints(error, layers))) from error
-    plans = tuple(_plan(field, field.recogniser or recogniser) for field in written.fields)
+    lexicons = _lexicons(written, layout, layers)
+    plans = tuple(
+        _plan(field, field.recogniser or recogniser, lexicon, layout.root)
+        for field, lexicon in zip(written.fields, lexicons, strict=True)
+    )
     return Recipe(name, f"{name}@{_digest(written, plans)}", written.preprocess, plans)
 
 
@@ -169,16 +226,46 @@ def _file_of(layout: Layout, camera: str) -> Path | None:
     return path if path.parent == layout.recipes and path.is_file() else None
 
 
-def _plan(field: FieldRecipe, recogniser: RecogniserChoice) -> FieldPlan:
+def _lexicons(
+    written: RecipeFile, layout: Layout, layers: list[Layer]
+) -> tuple[Lexicon | None, ...]:
+    """The lexicon of each field, read from its file.
+
+    Raises:
+        ConfigError: every mistake, one line each.
+    """
+    found: list[Lexicon | None] = []
+    wrong: list[tuple[tuple[str | int, ...], str, object]] = []
+    for at, field in enumerate(written.fields):
+        lexicon = None
+        if (options := field.map.lexicon) is not None:
+            path = layout.recipes / options.file
+            try:
+                lexicon = read_lexicon(path, options.column, field.map)
+            except ConfigError as error:
+                wrong.append((("fields", at, "map", "lexicon"), str(error), options.file))
+        found.append(lexicon)
+    if wrong:
+        raise ConfigError("\n".join(complaints(misfits(wrong), layers)))
+    return tuple(found)
+
+
+def _plan(
+    field: FieldRecipe, recogniser: RecogniserChoice, lexicon: Lexicon | None, root: Path
+) -> FieldPlan:
     return FieldPlan(
         name=field.name,
-        detector=Engine("detector", field.detect.use, field.detect.options),
+        detector=Engine("detector", field.detect.use, field.detect.options, root),
         detect=field.detect.stage,
-        recogniser=Engine("recogniser", recogniser.use, recogniser.options),
+        recogniser=Engine("recogniser", recogniser.use, recogniser.options, root),
         map=field.map,
         constraint=field.map.constraint,
+        steering=field.map.steering,
+        lexicon=lexicon,
         threshold=field.threshold,
         take=field.take,
+        expected=field.expected,
+        duplicate_hours=field.duplicate_hours,
     )
 
 
@@ -194,6 +281,9 @@ def _digest(written: RecipeFile, plans: tuple[FieldPlan, ...]) -> str:
                 "map": plan.map.model_dump(mode="json"),
                 "threshold": plan.threshold,
                 "take": plan.take,
+                "lexicon": plan.lexicon and plan.lexicon.codes,
+                "expected": plan.expected,
+                "duplicate_hours": plan.duplicate_hours,
             }
             for plan in plans
         ],

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from stages.notation import MAX_LENGTH, Characters, Choice, Node, Repeat, Sequence, parse_format
 
@@ -23,11 +23,21 @@ Transitions = tuple[tuple[str, tuple[int, ...]], ...]
 _MAX_STATES = 10_000
 
 
+class Check(Protocol):
+    """What a text of the format must satisfy beside it, such as a check digit. Hashable."""
+
+    def complaint(self, text: str, constraint: Constraint) -> str | None:
+        """Why a text of the constraint's format is no code, in words; None where it may be one."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """A minimal deterministic automaton; states are integers, every state can reach an end.
 
-    Pattern and lengths determine the language, so they alone make equality and hash.
+    The automaton alone steers a decoder; `checks` hold of a whole text, and only `complaint` asks
+    them. Pattern, lengths and checks determine what is a code, so they alone make equality and
+    hash.
     """
 
     pattern: str
@@ -35,6 +45,7 @@ class Constraint:
     max_length: int
     transitions: Transitions = field(compare=False, repr=False)
     accepting: frozenset[int] = field(compare=False, repr=False)
+    checks: tuple[Check, ...] = ()
 
     start: ClassVar[int] = 0
 
@@ -58,7 +69,7 @@ class Constraint:
         return state in self.accepting
 
     def accepts(self, text: str) -> bool:
-        """Whether the whole text is legal."""
+        """Whether the whole text is of the format; its checks are not asked."""
         state: int | None = self.start
         for char in text:
             state = self.step(state, char)
@@ -66,21 +77,57 @@ class Constraint:
                 return False
         return self.is_accepting(state)
 
+    def complaint(self, text: str) -> str | None:
+        """The first of the checks that a text of the format does not pass, in words."""
+        for check in self.checks:
+            if words := check.complaint(text, self):
+                return words
+        return None
+
+    def is_code(self, text: str) -> bool:
+        """Whether the whole text is of the format and passes the checks."""
+        return self.accepts(text) and self.complaint(text) is None
+
     def segments(self, text: str) -> dict[str, str]:
         """The named segments of a legal text, without those that took no part in the match.
 
         Raises:
             ValueError: the text is not legal.
         """
+        found = self._match(text).groupdict().items()
+        return {name: part for name, part in found if part is not None}
+
+    def segment_names(self, text: str) -> tuple[str | None, ...]:
+        """For each character of a legal text the named segment that it stands in, the inmost.
+
+        Raises:
+            ValueError: the text is not legal.
+        """
+        match = self._match(text)
+        spans = sorted(
+            ((match.span(name), name) for name in match.groupdict()),
+            key=lambda each: each[0][0] - each[0][1],
+        )
+        names: list[str | None] = [None] * len(text)
+        for (first, end), name in spans:
+            # longest first, so that what stands inside another comes over it
+            names[max(first, 0) : max(end, 0)] = [name] * (end - first)
+        return tuple(names)
+
+    def _match(self, text: str) -> re.Match[str]:
         match = re.fullmatch(self.pattern, text, re.ASCII) if self.accepts(text) else None
         if match is None:
             raise ValueError(f"{text!r} does not match the format '{self.pattern}'")
-        return {name: part for name, part in match.groupdict().items() if part is not None}
+        return match
 
 
 @lru_cache(maxsize=256)
-def compile_format(pattern: str, length: tuple[int, int] | None = None) -> Constraint:
+def compile_format(
+    pattern: str, length: tuple[int, int] | None = None, checks: tuple[Check, ...] = ()
+) -> Constraint:
     """Compile a format, and optionally the least and the most characters, to a constraint.
+
+    `checks` are kept with it; whether any text can pass them is not tried.
 
     Raises:
         ValueError: not in the notation, too complicated, or nothing can match; one line with the
@@ -95,7 +142,24 @@ def compile_format(pattern: str, length: tuple[int, int] | None = None) -> Const
     if max(lengths, default=0) == 0:
         span = f"{most}" if least == most else f"{max(least, 1)} to {most}"
         raise ValueError(f"format '{pattern}': no text of {span} characters can match it")
-    return Constraint(pattern, min(lengths), max(lengths), transitions, accepting)
+    return Constraint(pattern, min(lengths), max(lengths), transitions, accepting, checks)
+
+
+def overlap(one: Constraint, other: Constraint, ignored: str = "") -> bool:
+    """Whether a text of one format, without the `ignored` characters, is one of another."""
+    seen = {(one.start, other.start)}
+    stack = list(seen)
+    while stack:
+        here, there = stack.pop()
+        if one.is_accepting(here) and other.is_accepting(there):
+            return True
+        for char in one.allowed(here):
+            state = one.step(here, char)
+            after = there if char in ignored else other.step(there, char)
+            if state is not None and after is not None and (state, after) not in seen:
+                seen.add((state, after))
+                stack.append((state, after))
+    return False
 
 
 def character_set(chars: Iterable[str]) -> str:

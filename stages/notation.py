@@ -66,6 +66,17 @@ def parse_format(pattern: str) -> Node:
     return _Parser(pattern).parse()
 
 
+def segment_patterns(pattern: str) -> dict[str, str]:
+    """The named segments of a format in the order of their names, each as a format of its own.
+
+    Raises:
+        ValueError: not in the notation; one line with the position, counted from 1.
+    """
+    parser = _Parser(pattern)
+    parser.parse()
+    return parser.segments
+
+
 class _Parser:
     """Recursive descent; `at` is the index of the next character."""
 
@@ -73,7 +84,7 @@ class _Parser:
         self.pattern = pattern
         self.at = 0
         self.depth = 0
-        self.names: set[str] = set()
+        self.segments: dict[str, str] = {}
 
     def refuse(self, problem: str, at: int | None = None) -> NoReturn:
         position = (self.at if at is None else at) + 1
@@ -156,21 +167,25 @@ class _Parser:
         return Characters(frozenset(char))
 
     def group(self, start: int) -> Node:
+        name = ""
         if self.take("?P<"):
             name, bracket, _ = self.pattern[self.at :].partition(">")
             if not bracket or not name.isidentifier():
                 self.refuse("name a segment like (?P<lot>...), with letters, digits and _")
-            if name in self.names:
+            if name in self.segments:
                 self.refuse(f"a second segment is named '{name}'")
-            self.names.add(name)
+            self.segments[name] = ""
             self.at += len(name) + 1
         elif not self.take("?:") and self.peek() == "?":
             self.refuse("only (...), (?:...) and (?P<name>...) are supported", start)
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             self.refuse(f"more than {_MAX_DEPTH} groups inside each other", start)
+        inner = self.at
         node = self.choice()
         self.depth -= 1
+        if name:
+            self.segments[name] = self.pattern[inner : self.at]
         if not self.take(")"):
             self.refuse(r"this '(' is not closed; write \( for the character", start)
         return node

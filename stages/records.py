@@ -104,7 +104,8 @@ class Character:
     """The evidence for one position; every probability is 0 to 1.
 
     `confidence` and `alternative` come from the unconstrained output, so a character that the
-    format forbids still shows; `steered_confidence` is that of the character that was enforced.
+    format forbids still shows; `steered_confidence` is that of the code's own character there, told
+    that the mark follows the format. `grade` is A to F where a code was expected.
     """
 
     char: str
@@ -187,10 +188,14 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One picture, read: at least one mark, recipe and model as name@hash, milliseconds a stage."""
+    """One picture, read: at least one mark, recipe and model as name@hash, milliseconds a stage.
+
+    `duplicate_hours` says by field within how many hours the same code is a duplicate.
+    """
 
     image: ImageRef
     marks: tuple[Mark, ...]
     recipe: str
     model: str
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    duplicate_hours: Mapping[str, float] = field(default_factory=dict)

@@ -189,7 +189,9 @@ def _characters():
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=_SPECIALS["unk_token"]))
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
     tokenizer.decoder = decoders.Fuse()
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **_SPECIALS)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, clean_up_tokenization_spaces=False, **_SPECIALS
+    )
 
 
 def _bytes():

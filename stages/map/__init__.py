@@ -1,7 +1,8 @@
 """map: readings of a field -> its marks, each a decision about one code.
 
-A text is cleaned (strip, case), the legal texts that it may stand for are ranked by probability
-(look-alikes, alternatives, the engine's own candidates), and the best is trusted or not.
+A text is cleaned (strip, case), joined and trimmed; the legal texts that it may stand for (by
+format, check digits, dates, lexicon) are ranked by probability (look-alikes, alternatives, the
+engine's own candidates), and the best is trusted or not.
 `take: best` gives one mark for the field, `take: all` one for each reading that holds text; a
 field without text gives one `unread` mark. Nothing else in markwatch decides about codes.
 """
@@ -10,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 
 from stages.formats import Constraint
 from stages.map.clean import Position, cleaner, positions
 from stages.map.decide import Decision, Rules, decide
-from stages.map.join import joined_lines, text_height
-from stages.map.lookalikes import table
-from stages.map.options import MapOptions
+from stages.map.join import joined_lines, one_text, text_height, whole_lines
+from stages.map.lexicon import Lexicon
+from stages.map.likelihood import Law
+from stages.map.options import Join, MapOptions
+from stages.map.trim import trimmed
 from stages.records import Mark, Reading
 
-__all__ = ["MapOptions", "map_readings"]
+__all__ = ["Lexicon", "MapOptions", "map_readings"]
 
 
 def map_readings(
@@ -33,11 +37,14 @@ def map_readings(
     threshold: float,
     take: Literal["best", "all"],
     expected: str | None,
+    captured_at: datetime | None = None,
+    lexicon: Lexicon | None = None,
 ) -> tuple[Mark, ...]:
     """Map one field's readings on one page to at least one mark, in reading order.
 
-    `constraint` is `options.constraint`, compiled when the recipe was loaded. `threshold` is the
-    least confidence, 0 to 1. `expected` is compared with the code as it is given.
+    `constraint` is `options.constraint`, compiled when the recipe was loaded, and `lexicon` what
+    was read of `options.lexicon`. `threshold` is the least confidence, 0 to 1. `expected` is
+    compared with the code as it is given, dates in the code with `captured_at`.
     With `best`, in this order: a trusted code, before one that needed look-alikes; a code that is
     not the expected one; a legal but doubtful one; a legible text that is no code; the rest.
     Among equals the highest confidence times the line's height wins; among texts that no format
@@ -45,18 +52,21 @@ def map_readings(
     neighbours on one line that are legal together count as one reading.
     """
     clean = cleaner(options.strip, options.case)
-    lookalikes = table(options.pairs)
-    rules = Rules(constraint, threshold, options.min_margin, expected)
+    lookalikes = options.pairs.table()
+    law = _law(options, constraint, captured_at, lexicon)
+    rules = Rules(law, clean, threshold, options.min_margin, expected)
 
     def decisions(group: Iterable[Reading]) -> list[Decision]:
-        cleaned = ((each, positions(each.transcript, clean, lookalikes)) for each in group)
-        return [
-            decide(reading, evidence, rules, field=field, page=page)
-            for reading, evidence in cleaned
-            if not _is_blank(evidence)
-        ]
+        found = []
+        for each in group:
+            evidence = positions(each.transcript, clean, lookalikes)
+            for anchor in options.trim:
+                evidence = trimmed(evidence, anchor)
+            if not _is_blank(evidence):
+                found.append(decide(each, evidence, rules, field=field, page=page))
+        return found
 
-    found = decisions(readings)
+    found = decisions(_joined(readings, options.join))
     if not found:
         reason = "the text found is blank" if readings else "no text was found"
         match = None if expected is None else False
@@ -64,15 +74,43 @@ def map_readings(
     if take == "all":
         return tuple(decision.mark for decision in found)
     joined: list[Decision] = []
-    if constraint is not None:
+    if law.is_restrictive and options.join == "fitting":
         joined = [each for each in decisions(joined_lines(readings)) if each.legal]
     if not any(decision.legal for decision in found):
         found += joined
-    best = max(found, key=lambda each: _preference(each, constraint))
-    if constraint is None and expected is None:
+    best = max(found, key=lambda each: _preference(each, law))
+    if not law.is_restrictive and expected is None:
         return (_the_only_one(best.mark, [each.mark for each in found]),)
     longer = next((each for each in joined if best.legal and _goes_on(best, each)), None)
     return (best.mark if longer is None else _doubted(best.mark, longer.mark),)
+
+
+def _law(
+    options: MapOptions,
+    constraint: Constraint | None,
+    captured_at: datetime | None,
+    lexicon: Lexicon | None,
+) -> Law:
+    dates = options.date_checks
+
+    def complaint(text: str) -> str | None:
+        if constraint is None:
+            return None
+        if words := constraint.complaint(text):
+            return words
+        segments = constraint.segments(text) if dates else {}
+        return next(filter(None, (each.complaint(segments, captured_at) for each in dates)), None)
+
+    clean = cleaner(options.strip, options.case)
+    permits = None if constraint is None else options.pairs.permitted(constraint, clean)
+    return Law(constraint, complaint, lexicon, permits)
+
+
+def _joined(readings: Sequence[Reading], join: Join) -> Sequence[Reading]:
+    if not readings or join in ("fitting", "none"):
+        return readings
+    lines = whole_lines(readings)
+    return lines if join == "line" else [one_text(lines)]
 
 
 def _the_only_one(best: Mark, marks: Sequence[Mark]) -> Mark:
@@ -102,11 +140,11 @@ def _is_blank(evidence: Sequence[Position]) -> bool:
     return all(position[0].char.isspace() for position in evidence)
 
 
-def _preference(decision: Decision, constraint: Constraint | None) -> tuple[int, bool, float]:
+def _preference(decision: Decision, law: Law) -> tuple[int, bool, float]:
     mark = decision.mark
     order = [("read", True), ("mismatch", True), ("unsure", True), ("mismatch", False)]
     kind = (mark.status, decision.legal)
     rank = order.index(kind) if kind in order else len(order)
-    has_format = constraint is not None and decision.legal
+    has_format = law.is_restrictive and decision.legal
     size = text_height(mark.reading) if has_format else len(mark.candidate)
     return -rank, decision.replaced == 0, mark.confidence * size

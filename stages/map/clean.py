@@ -8,7 +8,7 @@ before the case is folded: a `b` looks like a 6, the `B` that it becomes looks l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from stages.records import Character, Transcript
@@ -18,11 +18,15 @@ Case = Literal["upper", "lower", "keep"]
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One thing that a position may be: a character, its probability 0 to 1, its look-alikes."""
+    """One thing that a position may be: a character, its probability 0 to 1, its look-alikes.
+
+    `shapes` are the characters as the engine read them, before case was folded.
+    """
 
     char: str
     probability: float
     lookalikes: frozenset[str] = frozenset()
+    shapes: str = field(default="", compare=False)
 
 
 Position = tuple[Glyph, ...]
@@ -93,19 +97,21 @@ def _position(
     if not read:
         return ()
     choices = {read: _probability(character.confidence)}
-    shapes = {read: lookalikes.get(character.char, "")}
+    shapes = {read: character.char}
     other = character.alternative
     if other is not None and len(other) == 1 and clean(other):
         folded = clean(other)
         choices[folded] = choices.get(folded, 0.0) + _probability(
             character.alternative_confidence or 0.0
         )
-        shapes[folded] = shapes.get(folded, "") + lookalikes.get(other, "")
+        shapes[folded] = shapes.get(folded, "") + other
     return tuple(
         Glyph(
             char,
             min(1.0, probability),
-            frozenset(clean(twin) for twin in shapes[char]) - {char, ""},
+            frozenset(clean(twin) for shape in shapes[char] for twin in lookalikes.get(shape, ""))
+            - {char, ""},
+            shapes[char],
         )
         for char, probability in choices.items()
         if char == read or probability > 0.0

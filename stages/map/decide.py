@@ -2,19 +2,20 @@
 
 The statuses follow Cognex OCRMax, whose results are Read, Confused, Mismatch and NotRead: `read`;
 `unsure` where the evidence is weak or two legal texts are too close; `mismatch` where the text is
-legible but is not this code. The confidence is the engine's own, not calibrated: the probability
-of the code, its characters taken as independent; of the text as read, where no code is legal.
+legible but is not this code. The confidence is the probability of the code, told what its format
+shows (`stages/map/belief.py`); of the text as read, where no code is legal.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from stages.formats import Constraint, character_set
+from stages.formats import character_set
 from stages.map.clean import Position
-from stages.map.likelihood import Ranking, rank
+from stages.map.grades import graded
+from stages.map.likelihood import Law, Ranking, rank
 from stages.records import Mark, Reading, Status
 
 _SHOWN_LENGTH = 40
@@ -22,9 +23,13 @@ _SHOWN_LENGTH = 40
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a field asks of a code: the confidence 0 to 1 and the margin in nats."""
+    """What a field asks of a code: the confidence 0 to 1 and the margin in nats.
 
-    constraint: Constraint | None
+    `clean` maps a character to its clean form, which is empty if it is stripped.
+    """
+
+    law: Law
+    clean: Callable[[str], str]
     threshold: float
     min_margin: float
     expected: str | None
@@ -43,18 +48,25 @@ def decide(
     reading: Reading, positions: Sequence[Position], rules: Rules, *, field: str, page: int
 ) -> Decision:
     """Decide on one reading that holds at least one cleaned position."""
-    ranking = rank(positions, rules.constraint, reading.transcript.candidates)
+    candidates = [
+        replace(each, text="".join(map(rules.clean, each.text)))
+        for each in reading.transcript.candidates
+    ]
+    ranking = rank(positions, rules.law, candidates)
     best = ranking.legal[0] if ranking.legal else None
-    confidence = math.exp(best.log_probability) if best else ranking.legibility
+    confidence = best.confidence if best else ranking.legibility
     margin = None
     if len(ranking.legal) > 1:
         margin = ranking.legal[0].log_probability - ranking.legal[1].log_probability
 
     status: Status
     if best is None or _is_another_text(ranking, confidence, rules.threshold):
+        nearest = best
         best, margin, confidence = None, None, ranking.legibility
         status = "mismatch" if ranking.legibility >= rules.threshold else "unsure"
-        reason = _why_illegal(positions, ranking.text, rules.constraint)
+        reason = _why_illegal(positions, ranking, rules.law)
+        if nearest is not None and rules.law.lexicon is not None:
+            reason += f"; the nearest is {_quote(nearest.text)}"
         if status == "unsure":
             reason = f"{_why_weak(confidence, rules.threshold)}, and {reason}"
     elif margin is not None and margin < rules.min_margin:
@@ -73,6 +85,7 @@ def decide(
     else:
         status, reason = "read", None
     candidate = best.text if best else ranking.text
+    constrained = best is not None and rules.law.is_restrictive
     if status == "read" and rules.expected is not None and candidate != rules.expected:
         status = "mismatch"
         reason = f"{_quote(candidate)} is not the expected {_quote(rules.expected)}"
@@ -87,7 +100,7 @@ def decide(
         reason=reason,
         expected=rules.expected,
         match=None if rules.expected is None else candidate == rules.expected,
-        reading=reading,
+        reading=graded(reading, rules.clean, ranking.legal if constrained else (), rules.expected),
     )
     return Decision(mark, best is not None, best.replaced if best else 0)
 
@@ -101,8 +114,14 @@ def _why_weak(confidence: float, threshold: float) -> str:
     return f"confidence {_down(confidence)} is under the threshold {threshold:g}"
 
 
-def _why_illegal(positions: Sequence[Position], text: str, constraint: Constraint) -> str:
-    """Where the text as read leaves the format (without one, every text is legal)."""
+def _why_illegal(positions: Sequence[Position], ranking: Ranking, law: Law) -> str:
+    """Where the text as read leaves the format, or what else it does not satisfy."""
+    text, constraint = ranking.text, law.constraint
+    if ranking.refused is not None:
+        refused = ranking.refused
+        return law.complaint(refused) or f"{_quote(refused)} is not in the lexicon"
+    if constraint is None:
+        raise ValueError(f"{_quote(text)} is legal: there is neither format nor lexicon")
     least, most = constraint.min_length, constraint.max_length
     if not least <= len(text) <= most:
         needed = f"{least}" if least == most else f"{least} to {most}"

@@ -48,6 +48,35 @@ def joined_lines(readings: Sequence[Reading]) -> list[Reading]:
     return joined
 
 
+def whole_lines(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings with all neighbours on a line joined, each in one line only, in order."""
+    lines = [_line(reading) for reading in readings]
+    following = [_next(line, lines) for line in lines]
+    joined = []
+    left = set(range(len(readings)))
+    firsts = [at for at in range(len(readings)) if at not in following]
+    for first in [*firsts, *range(len(readings))]:
+        run = []
+        at: int | None = first
+        while at is not None and at in left:
+            left.remove(at)
+            run.append(at)
+            at = following[at]
+        if run:
+            parts = [readings[index] for index in run]
+            joined.append(
+                (min(run), parts[0] if len(run) == 1 else _join(parts, lines[first].along))
+            )
+    return [reading for _, reading in sorted(joined, key=lambda each: each[0])]
+
+
+def one_text(readings: Sequence[Reading]) -> Reading:
+    """All readings as one, in the order given, in the direction of the first."""
+    if len(readings) == 1:
+        return readings[0]
+    return _join(readings, _line(readings[0]).along)
+
+
 def text_height(reading: Reading) -> float:
     """The height of a reading's line in original pixels, across the direction of the text."""
     return _line(reading).height

@@ -1,6 +1,6 @@
 """How probable each legal text is, given what the engine saw.
 
-The engine's likeliest texts (32, from each position's character and alternative, taken as
+The engine's likeliest texts (64, from each position's character and alternative, taken as
 independent) each give their probability to a legal text: to themselves where the format allows
 them, otherwise to the legal texts that look the same with the fewest look-alikes replaced, in
 equal shares. So a clear O where only digits may stand is a clear 0; where both may stand it stays
@@ -11,80 +11,140 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from stages.formats import Constraint
+from stages.map.belief import unseen_share
 from stages.map.clean import Glyph, Position
-from stages.map.lookalikes import nearest_legal
+from stages.map.lexicon import Lexicon
+from stages.map.lookalikes import Permits, nearest_legal
 from stages.records import Candidate, Transcript
 
-_LIKELY_TEXTS = 32
+_LIKELY_TEXTS = 64
 _LEAST_PROBABILITY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Legal:
-    """A legal text, its log-probability, and how many look-alikes were replaced to get it."""
+    """A legal text, and how many look-alikes were replaced to get it.
+
+    `log_probability` is the engine's own, before any format was imposed; `confidence`, 0 to 1, is
+    the probability that the code is right, told that the mark follows the field's rules or else
+    is wrong.
+    """
 
     text: str
     log_probability: float
     replaced: int = 0
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """What makes a text a code: its format, what else it must satisfy, and the codes there are.
+
+    `complaint` says why a text of the format is no code; `permits` which look-alikes may replace
+    what in which segment.
+    """
+
+    constraint: Constraint | None = None
+    complaint: Callable[[str], str | None] = lambda text: None
+    lexicon: Lexicon | None = None
+    permits: Permits | None = None
+
+    @property
+    def is_restrictive(self) -> bool:
+        """Whether some texts are no codes."""
+        return self.constraint is not None or self.lexicon is not None
+
+    def refuses(self, text: str) -> bool:
+        """Whether a text of the format is no code."""
+        unknown = self.lexicon is not None and text not in self.lexicon.known
+        return unknown or self.complaint(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The text as read with its probability 0 to 1, and the legal texts, likeliest first.
 
-    `fits` says whether the text as read is legal itself or looks like one of the legal texts.
+    `fits` says whether the text as read is legal itself or looks like one of the legal texts;
+    `refused` is the likeliest text of the format that is no code, where there is one.
     """
 
     text: str
     legibility: float
     fits: bool
     legal: tuple[Legal, ...]
+    refused: str | None = None
 
 
-def rank(
-    positions: Sequence[Position],
-    constraint: Constraint | None,
-    candidates: Sequence[Candidate] = (),
-) -> Ranking:
-    """Rank the legal texts; without a constraint every text is legal.
+def rank(positions: Sequence[Position], law: Law, candidates: Sequence[Candidate] = ()) -> Ranking:
+    """Rank the legal texts; without a constraint or lexicon every text is legal.
 
-    Legal `candidates`, which an engine found by decoding under the constraint, are then the only
-    legal texts. Their log-probabilities must be those of the unconstrained output; what the
-    engine holds of a different, illegal text bounds them.
+    `candidates` are texts that an engine found by decoding under the constraint, cleaned as the
+    positions are. Those of the format, and what the text as read stands for, are then the only
+    legal texts. Their log-probabilities must be those of the unconstrained output; what the engine
+    holds of a different, illegal text bounds them.
     """
+    constraint = law.constraint
     as_read = tuple(position[0] for position in positions)
     read_log = _log_product(glyph.probability for glyph in as_read)
-    own = _claimants(as_read, constraint)[1]
+    own = _claimants(as_read, law)[1]
     shares: dict[str, list[float]] = {}
     replacements: dict[str, int] = {}
     for log_probability, glyphs in likely_texts(positions):
-        replaced, texts = _claimants(glyphs, constraint)
+        replaced, texts = _claimants(glyphs, law)
         for text in texts:
             shares.setdefault(text, []).append(log_probability - math.log(len(texts)))
             replacements[text] = min(replaced, replacements.get(text, replaced))
     totals = {text: _log_sum(parts) for text, parts in shares.items()}
-    decoded = {
-        candidate.text: candidate.log_probability
-        for candidate in candidates
-        if constraint is not None and constraint.accepts(candidate.text)
-    }
+    decoded = _decoded(candidates, constraint)
     if decoded:
         left = _log(1.0 - math.exp(read_log))
-        totals = {
-            text: max(log if text in own else min(log, left), totals.get(text, -math.inf))
-            for text, log in decoded.items()
-        }
+        kept = {text: totals[text] for text in own if text in totals}
+        for text, log in decoded.items():
+            bounded = log if text in own else min(log, left)
+            kept[text] = max(bounded, totals.get(text, -math.inf))
+        totals = kept
+    if law.lexicon is not None:
+        for text, log in law.lexicon.nearest(positions):
+            if constraint is None or constraint.accepts(text):
+                totals[text] = max(log, totals.get(text, -math.inf))
     ranked = sorted(totals.items(), key=lambda item: -item[1])
+    legal = [(text, min(log, 0.0)) for text, log in ranked if not law.refuses(text)]
+    known = {text for text, _ in legal}
     return Ranking(
         text=_text(as_read),
         legibility=math.exp(read_log),
-        fits=any(text in totals for text in own),
-        legal=tuple(Legal(text, min(log, 0.0), replacements.get(text, 0)) for text, log in ranked),
+        fits=any(text in known for text in own),
+        legal=tuple(
+            Legal(text, log, replacements.get(text, 0), chance)
+            for (text, log), chance in zip(legal, _confidences(legal, law), strict=True)
+        ),
+        refused=next((text for text, _ in ranked if text not in known), None),
     )
+
+
+def _decoded(candidates: Sequence[Candidate], constraint: Constraint | None) -> dict[str, float]:
+    """The log-probability of each candidate of the format; those that became one text add up."""
+    logs: dict[str, list[float]] = {}
+    for candidate in candidates:
+        if constraint is not None and constraint.accepts(candidate.text):
+            logs.setdefault(candidate.text, []).append(candidate.log_probability)
+    return {text: min(0.0, _log_sum(each)) for text, each in logs.items()}
+
+
+def _confidences(legal: Sequence[tuple[str, float]], law: Law) -> list[float]:
+    """The probability of each legal text, told how far the rules show what is none (Bayes)."""
+    if not legal:
+        return []
+    total = math.fsum(math.exp(log) for _, log in legal)
+    codes = law.lexicon.known if law.lexicon else ()
+    rest = max(0.0, 1.0 - total) * unseen_share(legal[0][0], law.constraint, codes)
+    if total + rest == 0.0:
+        return [0.0] * len(legal)
+    return [math.exp(log) / (total + rest) for _, log in legal]
 
 
 def confidence(transcript: Transcript) -> float:
@@ -102,19 +162,16 @@ def likely_texts(
     """
     best: list[tuple[float, tuple[Glyph, ...]]] = [(0.0, ())]
     for position in positions:
-        longer = (
-            (log + _log(glyph.probability), (*glyphs, glyph))
-            for log, glyphs in best
-            for glyph in position
-        )
+        logs = [(_log(glyph.probability), glyph) for glyph in position]
+        longer = ((log + own, (*glyphs, glyph)) for log, glyphs in best for own, glyph in logs)
         best = heapq.nlargest(count, longer, key=lambda item: item[0])
     return best
 
 
-def _claimants(
-    glyphs: Sequence[Glyph], constraint: Constraint | None
-) -> tuple[int, tuple[str, ...]]:
-    return (0, (_text(glyphs),)) if constraint is None else nearest_legal(glyphs, constraint)
+def _claimants(glyphs: Sequence[Glyph], law: Law) -> tuple[int, tuple[str, ...]]:
+    if law.constraint is None:
+        return 0, (_text(glyphs),)
+    return nearest_legal(glyphs, law.constraint, law.permits)
 
 
 def _text(glyphs: Sequence[Glyph]) -> str:

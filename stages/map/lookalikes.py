@@ -6,7 +6,8 @@ character that the format forbids may stand for its look-alike. As few as possib
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from stages.formats import Constraint
 from stages.map.clean import Glyph
@@ -21,6 +22,45 @@ PAIRS = (
 
 _MOST_TIES = 8
 
+Permits = Callable[[Sequence[Glyph], str], bool]
+
+_Reached = dict[tuple[int, int], tuple[str, ...]]
+"""The texts so far, at most eight, by the automaton's state and how many were replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookalikes:
+    """The pairs in force: those of named segments of the format, and those of all else."""
+
+    pairs: tuple[str, ...]
+    by_segment: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def table(self) -> Mapping[str, str]:
+        """Each character with all its look-alikes, wherever it stands."""
+        every = [*self.pairs, *(pair for _, pairs in self.by_segment for pair in pairs)]
+        return table(dict.fromkeys(every))
+
+    def permitted(self, constraint: Constraint, clean: Callable[[str], str]) -> Permits | None:
+        """Whether glyphs may stand for a legal text's characters; None where all of them may."""
+        if not self.by_segment:
+            return None
+        named = {name: table(pairs) for name, pairs in self.by_segment}
+        elsewhere = table(self.pairs)
+
+        def permits(glyphs: Sequence[Glyph], text: str) -> bool:
+            places = zip(glyphs, text, constraint.segment_names(text), strict=True)
+            return all(
+                char == glyph.char
+                or any(
+                    char == clean(twin)
+                    for shape in glyph.shapes
+                    for twin in named.get(segment or "", elsewhere).get(shape, "")
+                )
+                for glyph, char, segment in places
+            )
+
+        return permits
+
 
 def table(pairs: Iterable[str]) -> Mapping[str, str]:
     """Each character with all its look-alikes."""
@@ -31,38 +71,46 @@ def table(pairs: Iterable[str]) -> Mapping[str, str]:
     return twins
 
 
-def nearest_legal(glyphs: Sequence[Glyph], constraint: Constraint) -> tuple[int, tuple[str, ...]]:
+def nearest_legal(
+    glyphs: Sequence[Glyph], constraint: Constraint, permits: Permits | None = None
+) -> tuple[int, tuple[str, ...]]:
     """The legal texts with the fewest glyphs replaced by a look-alike, and how many those are.
 
-    No text is returned where none is legal, and at most eight of those that tie. Method: dynamic
-    programming over the automaton's states, one step per position.
+    No text is returned where none is legal, and at most eight of those that tie. `permits` tells
+    whether the glyphs may stand for a text, where that depends on the segments.
+    Method: dynamic programming over the automaton's states, one step per position.
     """
     text = "".join(glyph.char for glyph in glyphs)
     if constraint.accepts(text):
         return 0, (text,)
-    reached: dict[int, tuple[int, tuple[str, ...]]] = {constraint.start: (0, ("",))}
+    reached: _Reached = {(constraint.start, 0): ("",)}
     for glyph in glyphs:
-        following: dict[int, tuple[int, tuple[str, ...]]] = {}
-        for state, (replaced, texts) in reached.items():
+        following: _Reached = {}
+        for (state, replaced), texts in reached.items():
             for char in (glyph.char, *sorted(glyph.lookalikes)):
                 target = constraint.step(state, char)
                 if target is not None:
-                    cost = replaced + (char != glyph.char)
-                    longer = tuple(text + char for text in texts)
-                    following[target] = _fewer(following.get(target), (cost, longer))
-        reached = following
-    best: tuple[int, tuple[str, ...]] | None = None
-    for state, found in reached.items():
+                    key = (target, replaced + (char != glyph.char))
+                    known = following.get(key, ())
+                    following[key] = (known + tuple(text + char for text in texts))[:_MOST_TIES]
+        # where segments differ, a text with more replaced may be the only one that is permitted
+        reached = _fewest(following) if permits is None else following
+    ends: dict[int, tuple[str, ...]] = {}
+    for (state, replaced), texts in reached.items():
         if constraint.is_accepting(state):
-            best = _fewer(best, found)
-    return best or (0, ())
+            ends[replaced] = ends.get(replaced, ()) + texts
+    for replaced in sorted(ends):
+        permitted = tuple(
+            text for text in ends[replaced] if permits is None or permits(glyphs, text)
+        )
+        if permitted:
+            return replaced, permitted[:_MOST_TIES]
+    return 0, ()
 
 
-def _fewer(
-    known: tuple[int, tuple[str, ...]] | None, new: tuple[int, tuple[str, ...]]
-) -> tuple[int, tuple[str, ...]]:
-    if known is None or new[0] < known[0]:
-        return new
-    if new[0] > known[0]:
-        return known
-    return known[0], (known[1] + new[1])[:_MOST_TIES]
+def _fewest(reached: _Reached) -> _Reached:
+    """Of each state only what was reached with the fewest replaced."""
+    least: dict[int, int] = {}
+    for state, replaced in reached:
+        least[state] = min(replaced, least.get(state, replaced))
+    return {key: texts for key, texts in reached.items() if least[key[0]] == key[1]}

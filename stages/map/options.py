@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from stages.formats import Constraint, character_set, compile_format
+from stages.map.checks import CheckDigit
 from stages.map.clean import Case, cleaner
-from stages.map.lookalikes import PAIRS
-from stages.notation import MAX_LENGTH
+from stages.map.dates import DateCheck
+from stages.map.elements import element_checks, element_dates, element_format
+from stages.map.lexicon import LexiconOptions
+from stages.map.lookalikes import PAIRS, Lookalikes
+from stages.map.steering import steering
+from stages.map.trim import Anchor
+from stages.notation import MAX_LENGTH, segment_patterns
 from stages.options import Options
 
 _PRINTABLE_ASCII = [chr(code) for code in range(0x20, 0x7F)]
 
+Join = Literal["fitting", "none", "line", "all"]
+Pairs = bool | tuple[str, ...]
+
 
 class MapOptions(Options):
-    """How a field's text becomes its code."""
+    """How a field's text becomes its code: its parts work in the order in which they stand here."""
 
-    # The format is checked against the options before it, so that an error is found at its key.
+    # What is checked together is checked at the later key, so that an error is found there.
     strip: str = Field(
         default=" ", description="characters to remove wherever they stand; '' removes none"
     )
     case: Case = Field(
         default="keep", description="turn letters into upper or lower case, or keep them"
     )
-    lookalikes: bool | tuple[str, ...] = Field(
+    join: Join = Field(
+        default="fitting",
+        description="fitting: neighbours on a line are one text where only together they fit the "
+        "format; line: always; all: all lines are one text, in reading order; none: never",
+    )
+    trim: tuple[Anchor, ...] = Field(
+        default=(),
+        description="drop characters from an end until an anchor stands in its place, such as "
+        "{anchor: '25', position: -11}",
+    )
+    lookalikes: Pairs | Mapping[str, Pairs] = Field(
         default=True,
         description="pairs such as [O0, S5] that may replace each other where the format forbids "
-        f"what was read; true is {' '.join(PAIRS)}; false replaces none",
+        f"what was read; true is {' '.join(PAIRS)}; false replaces none. By segment: "
+        "{lot: [O0], serial: false}; true for the others",
     )
     length: int | tuple[int, int] | None = Field(
         default=None,
@@ -36,7 +60,23 @@ class MapOptions(Options):
     format: str | None = Field(
         default=None,
         description="what a code looks like, such as [A-Z]{2}-\\d{4}: characters, \\d, sets [A-Z], "
-        f"(...), |, ?, *, +, {{n}}, {{n,m}}; at most {MAX_LENGTH} characters",
+        f"(...), |, ?, *, +, {{n}}, {{n,m}}, segments (?P<lot>...); at most {MAX_LENGTH} "
+        "characters",
+    )
+    gs1: tuple[str, ...] = Field(
+        default=(),
+        description="instead of a format: GS1 application identifiers in the order printed, such "
+        "as ['01', '17', '10?'], of which those with ? may be missing; segments ai01, ai17, ai10",
+    )
+    check_digits: tuple[CheckDigit, ...] = Field(
+        default=(), description="checks over the code or over named segments of its format"
+    )
+    dates: tuple[DateCheck, ...] = Field(
+        default=(),
+        description="named segments that are dates, and what makes them plausible",
+    )
+    lexicon: LexiconOptions | None = Field(
+        default=None, description="a list of the codes that there are; no other is given out"
     )
     min_margin: float = Field(
         default=1.0,
@@ -46,13 +86,42 @@ class MapOptions(Options):
         "mark is unsure. 1.0 asks for 2.7 times the probability",
     )
 
+    @field_validator("trim", mode="before")
+    @classmethod
+    def _one_or_more(cls, trim: object) -> object:
+        return (trim,) if isinstance(trim, Mapping) else trim
+
+    @field_validator("trim")
+    @classmethod
+    def _can_occur(cls, trim: tuple[Anchor, ...], info: ValidationInfo) -> tuple[Anchor, ...]:
+        for each in trim:
+            if not each.fits_before_the_end():
+                raise ValueError(
+                    f"anchor '{each.anchor}' at position {each.position} ends after the code; "
+                    f"its position can be -{len(each.anchor)} at most"
+                )
+            if {"strip", "case"} <= info.data.keys():
+                _refuse_unclean("anchor", each.anchor, info.data["strip"], info.data["case"])
+        return trim
+
     @field_validator("lookalikes")
     @classmethod
-    def _two_different(cls, pairs: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
-        for pair in () if isinstance(pairs, bool) else pairs:
-            if len(pair) != 2 or pair[0] == pair[1]:
-                raise ValueError(f"'{pair}' is no pair; write two different characters, as in O0")
-        return pairs
+    def _consistent(
+        cls, given: Pairs | Mapping[str, Pairs], info: ValidationInfo
+    ) -> Pairs | Mapping[str, Pairs]:
+        for pairs in given.values() if isinstance(given, Mapping) else (given,):
+            seen: set[frozenset[str]] = set()
+            for pair in () if isinstance(pairs, bool) else pairs:
+                if len(pair) != 2 or pair[0] == pair[1]:
+                    raise ValueError(
+                        f"'{pair}' is no pair; write two different characters, as in O0"
+                    )
+                if frozenset(pair) in seen:
+                    raise ValueError(f"'{pair}' is there twice: a pair works in both directions")
+                seen.add(frozenset(pair))
+                if gone := [char for char in pair if char in info.data.get("strip", "")]:
+                    raise ValueError(f"'{pair}': strip removes '{gone[0]}'; change either")
+        return given
 
     @field_validator("length")
     @classmethod
@@ -69,27 +138,162 @@ class MapOptions(Options):
     @classmethod
     def _possible(cls, pattern: str | None, info: ValidationInfo) -> str | None:
         others = [info.data[key] for key in ("strip", "case", "length") if key in info.data]
-        if len(others) == 3:
-            _compile(pattern, *others)
-        elif pattern is not None:
-            compile_format(pattern)
+        if len(others) < 3:
+            if pattern is not None:
+                compile_format(pattern)
+            return pattern
+        constraint = _compile(pattern, *others)
+        if constraint is not None:
+            _refuse_impossible(constraint, info.data)
         return pattern
+
+    @field_validator("gs1")
+    @classmethod
+    def _elements(cls, gs1: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if gs1:
+            if info.data.get("format") is not None:
+                raise ValueError("gives the format itself; leave out either")
+            if {"strip", "case", "length"} <= info.data.keys():
+                strip, case, length = (info.data[key] for key in ("strip", "case", "length"))
+                _compile(element_format(gs1, _changed(strip, case)), strip, case, length)
+        return gs1
+
+    @field_validator("check_digits")
+    @classmethod
+    def _have_a_place(
+        cls, checks: tuple[CheckDigit, ...], info: ValidationInfo
+    ) -> tuple[CheckDigit, ...]:
+        constraint = _constraint_of(info.data)
+        for check in checks if constraint is not None else ():
+            _refuse_unnamed(constraint, check.over)
+            if not check.can_hold(constraint):
+                raise ValueError(
+                    f"no text of the format can have a check digit of {check.scheme}, which is "
+                    f"over {check.characters}"
+                )
+        if checks and constraint is None and _is_valid(info.data):
+            raise ValueError("a check digit needs a format")
+        return checks
+
+    @field_validator("dates")
+    @classmethod
+    def _are_segments(
+        cls, dates: tuple[DateCheck, ...], info: ValidationInfo
+    ) -> tuple[DateCheck, ...]:
+        constraint = _constraint_of(info.data)
+        for each in dates if constraint is not None else ():
+            _refuse_unnamed(constraint, (each.of,))
+            segment = segment_patterns(constraint.pattern)[each.of]
+            if not each.can_hold(segment):
+                raise ValueError(
+                    f"segment '{each.of}' ({segment}) can never be written {each.written}"
+                )
+        if dates and constraint is None and _is_valid(info.data):
+            raise ValueError("a date needs a format with a named segment, such as (?P<made>\\d{6})")
+        return dates
+
+    @property
+    def pattern(self) -> str | None:
+        """The format, written or made from the GS1 identifiers."""
+        if self.gs1:
+            return element_format(self.gs1, _changed(self.strip, self.case))
+        return self.format
 
     @property
     def constraint(self) -> Constraint | None:
-        """The automaton of format and length; None where any text is a code."""
-        return _compile(self.format, self.strip, self.case, self.length)
+        """The automaton of format and length, and its check digits; None for any text."""
+        made = _compile(self.pattern, self.strip, self.case, self.length)
+        if made is None:
+            return None
+        checks = self.check_digits + (element_checks(self.gs1) if self.gs1 else ())
+        return replace(made, checks=checks) if checks else made
 
     @property
-    def pairs(self) -> tuple[str, ...]:
+    def steering(self) -> Constraint | None:
+        """The automaton of what may be read, before strip and case: it steers a recogniser.
+
+        None where the code is only a part of what is read, or of any form.
+        """
+        constraint = self.constraint
+        if constraint is None or self.trim or self.join in ("line", "all"):
+            return None
+        return steering(constraint, self.strip, self.case)
+
+    @property
+    def date_checks(self) -> tuple[DateCheck, ...]:
+        """The dates of the recipe, and those of the GS1 identifiers that it does not name."""
+        own = {each.of for each in self.dates}
+        more = element_dates(self.gs1) if self.gs1 else ()
+        return self.dates + tuple(each for each in more if each.of not in own)
+
+    @property
+    def pairs(self) -> Lookalikes:
         """The look-alikes in force."""
-        if isinstance(self.lookalikes, bool):
-            return PAIRS if self.lookalikes else ()
-        return self.lookalikes
+        if isinstance(self.lookalikes, Mapping):
+            named = {name: _pairs(pairs) for name, pairs in self.lookalikes.items()}
+            return Lookalikes(PAIRS, tuple(named.items()))
+        return Lookalikes(_pairs(self.lookalikes))
+
+
+def _pairs(given: Pairs) -> tuple[str, ...]:
+    if isinstance(given, bool):
+        return PAIRS if given else ()
+    return given
 
 
 def _limits(length: int | tuple[int, int]) -> tuple[int, int]:
     return (length, length) if isinstance(length, int) else length
+
+
+def _changed(strip: str, case: Case) -> str:
+    """The printable characters that no cleaned text holds."""
+    clean = cleaner(strip, case)
+    return "".join(char for char in _PRINTABLE_ASCII if clean(char) != char)
+
+
+def _refuse_unclean(what: str, text: str, strip: str, case: Case) -> None:
+    clean = cleaner(strip, case)
+    for char in text:
+        if clean(char) != char:
+            cause = f"case: {case} changes" if clean(char) else "strip removes"
+            raise ValueError(f"{what} '{text}' has '{char}', which {cause}; change either")
+
+
+def _is_valid(data: Mapping[str, object]) -> bool:
+    """Whether all that makes the constraint is right so far."""
+    return {"strip", "case", "length", "format", "gs1"} <= data.keys()
+
+
+def _constraint_of(data: Mapping[str, Any]) -> Constraint | None:
+    if not _is_valid(data):
+        return None
+    pattern = data["format"]
+    if data["gs1"]:
+        pattern = element_format(data["gs1"], _changed(data["strip"], data["case"]))
+    return _compile(pattern, data["strip"], data["case"], data["length"])
+
+
+def _refuse_unnamed(constraint: Constraint, names: Iterable[str]) -> None:
+    segments = segment_patterns(constraint.pattern)
+    for name in names:
+        if name not in segments:
+            there = f"it has {', '.join(segments)}" if segments else "it has none"
+            raise ValueError(
+                f"the format has no segment '{name}', {there}; name one like (?P<{name}>...)"
+            )
+
+
+def _refuse_impossible(constraint: Constraint, data: Mapping[str, Any]) -> None:
+    """Refuse what the options before the format say of codes that it has none of."""
+    for each in data.get("trim", ()):
+        if not each.can_occur(constraint):
+            raise ValueError(
+                f"format '{constraint.pattern}': no code has '{each.anchor}' at position "
+                f"{each.position}; change it or trim"
+            )
+    lookalikes = data.get("lookalikes")
+    if isinstance(lookalikes, Mapping):
+        _refuse_unnamed(constraint, lookalikes)
 
 
 def _compile(

@@ -1,7 +1,8 @@
-"""TrOCR checkpoints: find one on this machine (or fetch it), and open it in silence.
+"""TrOCR checkpoints: find one on this machine (or fetch it), and open it with transformers.
 
 The only place that may reach the Hugging Face hub, and only when it is allowed to. Opens
-safetensors alone and never runs code from a checkpoint.
+safetensors alone, in silence, and never runs code from a checkpoint. `light.py` opens what it can
+without transformers, and comes here with the rest.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.errors import PluginError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, TrOCRProcessor, VisionEncoderDecoderModel
-
     from stages.recognisers.draft import CtcWeights
 
 _FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.png")
-_HEAD = "ctc_head.safetensors"
+HEAD = "ctc_head.safetensors"
+"""The file of a checkpoint's CTC head, where it has one."""
 
 
 EMBEDDED = "trocr-marks"
@@ -35,12 +35,13 @@ _SHIPPED = (Path(__file__).parents[1] / "models", Path(__file__).parents[2] / "d
 class Checkpoint:
     """An opened checkpoint: `model` is `name@hash`, `network` float32 on the CPU, for inference.
 
-    `head` is its CTC head, where it has one.
+    `network` and `processor` are a `VisionEncoderDecoderModel` and a `TrOCRProcessor`, or what
+    `light.py` makes in their place for the reader. `head` is its CTC head, where it has one.
     """
 
     model: str
-    network: VisionEncoderDecoderModel
-    processor: TrOCRProcessor
+    network: Any
+    processor: Any
     head: CtcWeights | None = None
 
 
@@ -86,13 +87,13 @@ def locate(checkpoint: str, allow_download: bool) -> Path:
 
 
 def open_checkpoint(folder: Path, name: str) -> Checkpoint:
-    """Open the checkpoint in `folder`; nothing is printed, no network is touched.
+    """Open the checkpoint in `folder` in the stock classes; nothing is printed or fetched.
 
     Raises:
         PluginError: it is not a whole TrOCR checkpoint in safetensors.
     """
     weights = sorted(folder.glob("*.safetensors"))
-    if not any(path.name != _HEAD for path in weights):
+    if not any(path.name != HEAD for path in weights):
         raise PluginError(
             f"{folder} has no *.safetensors; choose a checkpoint that was saved as safetensors"
         )
@@ -125,22 +126,31 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         missing = [key for key in loading["missing_keys"] if ".pooler." not in key]
         if missing:
             raise ValueError(f"{len(missing)} weights are missing, the first is {min(missing)}")
-        head = _head(folder / _HEAD, config) if folder / _HEAD in weights else None
+        head = ctc_head(folder / HEAD, config) if folder / HEAD in weights else None
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         raise PluginError(
             f"{folder} does not open as a TrOCR checkpoint; check `checkpoint`: {first_line(error)}"
         ) from error
+    network = network.eval().requires_grad_(False)
+    return Checkpoint(model_name(folder, name), network, processor, head)
+
+
+def model_name(folder: Path, name: str) -> str:
+    """Return `name@hash` for the weights in `folder`."""
     digest = hashlib.sha256()
-    for path in weights:
+    for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    model = f"{name}@{digest.hexdigest()[:8]}"
-    return Checkpoint(model, network.eval().requires_grad_(False), processor, head)
+    return f"{name}@{digest.hexdigest()[:8]}"
 
 
-def _head(path: Path, config: PreTrainedConfig) -> CtcWeights:
-    """Open a CTC head: `weight` (V, D) and `bias` (V,) for the encoder's states."""
+def ctc_head(path: Path, config: Any) -> CtcWeights:
+    """Open a CTC head: `weight` (V, D) and `bias` (V,) for the encoder's states.
+
+    Raises:
+        ValueError: it has other shapes than this network's configuration asks for.
+    """
     from safetensors.torch import load_file
 
     from stages.recognisers.draft import CtcWeights

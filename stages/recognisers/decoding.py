@@ -123,6 +123,13 @@ class Line:
     draft_probability: float | None = None
 
     @property
+    def probability(self) -> float:
+        """What the network gives this text, 0 to 1; a text that was cut has none."""
+        if self.end is None:
+            return 0.0
+        return math.prod(step.probability for step in (*self.steps, self.end))
+
+    @property
     def margin(self) -> float:
         """Least log-probability of a chosen token over its best rival, in nats."""
         steps = self.steps if self.end is None else (*self.steps, self.end)

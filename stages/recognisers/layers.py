@@ -89,7 +89,9 @@ class Norm:
 
 def _activation(name: str) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """Return the activation that transformers calls `name`; none where the name is empty."""
+    plain = {"": None, "gelu": nn.functional.gelu, "relu": torch.relu}
+    if name in plain:
+        return plain[name]
     from transformers.activations import ACT2FN
 
-    plain = {"": None, "gelu": nn.functional.gelu, "relu": torch.relu}
-    return plain[name] if name in plain else ACT2FN[name]
+    return ACT2FN[name]

@@ -71,8 +71,8 @@ class LeanDecoder:
         return book.lines()
 
     def branches(self, encoded: torch.Tensor, width: int) -> Branches:
-        """Open the decoding of one picture, (1, S, D) float32, in up to `width` ways at once."""
-        return Branches(self, self._caches(encoded).chosen([0] * width, 0))
+        """Open the decoding of looks at one crop, (K, S, D) float32, in `width` ways at once."""
+        return Branches(self, self._caches(encoded), width)
 
     def together(self, encoded: torch.Tensor, draft: Sequence[int]) -> Line:
         """Return the line that several looks at one crop, (K, S, D) float32, spell together.
@@ -211,11 +211,13 @@ class Branches:
     """Ways to go on with one picture's text, a row each, which are fed token by token.
 
     `start` begins each text and one of `ends` ends it; a text holds `max_tokens` at most, both of
-    these included.
+    these included. Of several looks at the picture the mean counts, as in `LeanDecoder.together`.
     """
 
-    def __init__(self, decoder: LeanDecoder, caches: _Caches) -> None:
-        self._decoder, self._caches, self._at = decoder, caches, 0
+    def __init__(self, decoder: LeanDecoder, caches: _Caches, width: int) -> None:
+        self._decoder, self._at = decoder, 0
+        self._looks = caches.memory.shape[2]
+        self._caches = caches.chosen(list(range(self._looks)) * width, 0)
         self.start, self.ends = decoder._start, decoder._ends
         self.max_tokens = decoder._max_tokens
 
@@ -227,9 +229,13 @@ class Branches:
         Raises:
             ValueError: the network computed NaN.
         """
-        rows = self._caches.grown(parents, self._at)
-        fed = torch.tensor(tokens, device=rows.device)[:, None]
-        chances = self._decoder._logits(rows, fed, self._at)[:, 0].log_softmax(-1)
+        looks = self._looks
+        rows = [row * looks + look for row in parents for look in range(looks)]
+        caches = self._caches.grown(rows, self._at)
+        fed = torch.tensor(tokens, device=caches.device).repeat_interleave(looks)[:, None]
+        chances = self._decoder._logits(caches, fed, self._at)[:, 0].log_softmax(-1)
+        if looks > 1:
+            chances = chances.view(len(tokens), looks, -1).mean(1).log_softmax(-1)
         if chances.isnan().any():
             raise ValueError("the network computed NaN; try `encoder_dtype: float32`")
         self._at += 1

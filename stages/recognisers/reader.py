@@ -103,11 +103,11 @@ class LineReader:
 
     @torch.inference_mode()
     def legal(self, pixels: np.ndarray, constraint: Constraint, masks: Masks) -> list[Legal]:
-        """Return the likeliest texts of a format for one of (C, H, W) float32 pictures.
+        """Return the likeliest texts of a format for looks at one crop, (K, C, H, W) float32.
 
-        It is encoded alone and in float32, so that they are the same in any batch.
+        They are encoded on their own and in float32, so that the texts are the same in any batch.
         """
-        encoded = self._exact(torch.from_numpy(pixels[None]).to(self._device))
+        encoded = self._exact(torch.from_numpy(pixels).to(self._device))
         return search(self._decoder.branches(encoded, WIDTH), constraint, masks)
 
     def _settled(self, lines: list[Line], pictures: torch.Tensor, stepwise: bool) -> list[Line]:

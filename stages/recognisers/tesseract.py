@@ -53,8 +53,10 @@ class TesseractRecogniser:
         language: str = Field("eng", min_length=1, description="language file, or several: eng+deu")
         tessdata: str | None = Field(
             None,
-            description="folder with the language files; unset: what the environment variable "
-            "TESSDATA_PREFIX names, or where Tesseract is usually installed",
+            description="folder with the language files (whole, or relative to the root); unset: "
+            "what the environment variable TESSDATA_PREFIX names, or where Tesseract is usually "
+            "installed",
+            json_schema_extra={"path": True},
         )
         min_contrast_grey_levels: float = Field(
             MIN_CONTRAST_GREY_LEVELS,

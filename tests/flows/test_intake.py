@@ -252,3 +252,47 @@ def test_claim_when_work_has_vanished_then_it_is_made_again(bench):
     bench.layout.work.rmdir()
     bench.see(bench.drop("part.png"))
     assert len(bench.after(0)) == 1
+
+
+def test_claim_when_a_file_beside_the_picture_names_the_code_then_it_is_kept_and_the_file_goes(
+    bench,
+):
+    path = bench.drop("part.png")
+    beside = path.with_name("part.png.expected")
+    beside.write_text("KX204817\n")
+    bench.see(path)
+    (image,) = bench.after(0)
+    assert image.expected == "KX204817"
+    assert not beside.exists()
+    assert bench.ledger.unfinished()[0].image.expected == "KX204817"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"", None), (b"\n", None), (b" KX 1 \r\nmore", "KX 1"), (b"\xff\xfe", "\ufffd\ufffd")],
+)
+def test_claim_when_the_file_beside_is_odd_then_what_is_unreadable_matches_no_code(
+    bench, content, expected
+):
+    path = bench.drop("part.png")
+    path.with_name("part.png.expected").write_bytes(content)
+    bench.see(path)
+    (image,) = bench.after(0)
+    assert image.expected == expected
+
+
+def test_recover_when_the_flow_died_before_the_code_was_kept_then_it_is_read_again(
+    bench, monkeypatch
+):
+    path = bench.drop("part.png")
+    beside = path.with_name("part.png.expected")
+    beside.write_text("KX204817")
+    bench.see(path)
+    monkeypatch.setattr(bench.ledger, "claimed", lambda images: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bench.after(0)
+    monkeypatch.undo()
+    assert beside.exists()
+    ((waiting,), _) = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+    assert waiting.image.expected == "KX204817"
+    assert not beside.exists()

@@ -6,10 +6,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from made import MORNING, Clock, failure, image, report
 
+from flows import vocabulary
 from flows.ledger import Claim, Ledger, Outcome
 from flows.ledger_schema import MIGRATIONS
 from flows.positions import Intervals
@@ -62,6 +65,69 @@ def test_commit_when_a_picture_was_reported_already_then_nothing_of_the_batch_is
             ledger.commit([outcome(2), outcome(1)], "st")
         assert ledger.head() == 1
         assert [item.state for item in ledger.unfinished()] == ["reported", "claimed"]
+
+
+HOUR = timedelta(hours=1)
+
+
+def again(number, hours, **changes) -> Outcome:
+    """A report of the usual code, taken so many hours after the morning."""
+    made = report(number, captured_at=MORNING + hours * HOUR, **changes)
+    return Outcome(replace(made, duplicate_hours={"code": 24.0}), f"data/archive/{number}.png")
+
+
+def test_commit_when_a_code_comes_again_within_the_window_then_names_the_first(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, *range(1, 7))
+        first, second = ledger.commit([again(1, 0), again(2, 20)], "st")
+        (third,) = ledger.commit([again(3, 30)], "st")
+        (late,) = ledger.commit([again(4, 80)], "st")
+        (other,) = ledger.commit([again(5, 1, code="KX204818")], "st")
+        (early,) = ledger.commit([again(6, -10)], "st")
+        assert first["duplicate_of"] is None
+        assert second["duplicate_of"] == first["id"]
+        assert third["duplicate_of"] == second["id"]
+        assert late["duplicate_of"] is None
+        assert other["duplicate_of"] is None
+        assert early["duplicate_of"] == first["id"]
+        assert ledger.rows(1, 2)[0]["duplicate_of"] == first["id"]
+
+
+def test_commit_when_a_picture_has_a_code_twice_or_another_camera_then_no_duplicate(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1)
+        rows = ledger.commit([again(1, 0, marks=2)], "st")
+        assert [row["duplicate_of"] for row in rows] == [None, None]
+        ledger.intend([replace(claim(2), camera="other")])
+        ledger.claimed([image(2, camera="other")])
+        (row,) = ledger.commit([again(2, 1, camera="other")], "st")
+        assert row["duplicate_of"] is None
+
+
+def test_commit_when_the_recipe_names_no_window_then_no_duplicate(tmp_path):
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1, 2)
+        rows = ledger.commit([outcome(1), outcome(2)], "st")
+        assert [row["duplicate_of"] for row in rows] == [None, None]
+
+
+def test_ledger_when_an_older_one_is_opened_then_its_codes_are_known_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr("flows.ledger.MIGRATIONS", MIGRATIONS[:1])
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 1)
+        with ledger._transaction() as db:
+            (row,) = vocabulary.rows(report(1), station="st", first_seq=1, read_at=MORNING)
+            db.execute(
+                "INSERT INTO rows (seq, id, image, camera, status, read_at, record)"
+                " VALUES (1, ?, ?, 'cam', 'read', ?, ?)",
+                (row["id"], image(1).id, vocabulary.instant(MORNING), vocabulary.to_json(row)),
+            )
+            db.execute("UPDATE log SET head=1")
+    monkeypatch.undo()
+    with opened(tmp_path) as ledger:
+        claimed(ledger, 2)
+        (second,) = ledger.commit([again(2, 1)], "st")
+        assert second["duplicate_of"] == row["id"]
 
 
 def test_rows_when_a_sink_subscribes_to_some_then_gets_only_those(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.formats import MAX_LENGTH, Constraint, character_set, compile_format
+from stages.formats import MAX_LENGTH, Constraint, character_set, compile_format, overlap
 
 ATOMS = st.one_of(
     st.sampled_from(["A", "B", "0", "7", "-", r"\.", r"\d", r"\\", " ", "é"]),
@@ -183,3 +183,64 @@ def test_character_set_when_compiled_then_gives_the_characters_back(chars):
 
 def test_character_set_when_shown_then_has_ranges():
     assert character_set("0123456789ABZ-") == r"[\-0-9ABZ]"
+
+
+class NoSevens:
+    """A check that knows its constraint."""
+
+    def complaint(self, text, constraint):
+        return f"{text} of {constraint.pattern} has a 7" if "7" in text else None
+
+
+def test_check_when_a_text_does_not_pass_then_it_is_of_the_format_but_no_code():
+    checked = compile_format(r"\d{2}", None, (NoSevens(),))
+    assert checked.accepts("17")
+    assert checked.complaint("17") == r"17 of \d{2} has a 7"
+    assert not checked.is_code("17")
+    assert checked.is_code("18")
+    assert not checked.is_code("1")
+    assert compile_format(r"\d{2}").is_code("17")
+    assert checked != compile_format(r"\d{2}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "names"),
+    [
+        (r"(?P<a>[A-Z]{2})-(?P<n>\d)", "KX-1", ["a", "a", None, "n"]),
+        (r"(?P<all>K(?P<in>\d{2})X)", "K12X", ["all", "in", "in", "all"]),
+        (r"K(?P<end>\d)?", "K", [None]),
+        (r"KX", "KX", [None, None]),
+    ],
+)
+def test_segment_names_when_segments_nest_then_the_inmost_counts(pattern, text, names):
+    assert list(compile_format(pattern).segment_names(text)) == names
+
+
+@settings(deadline=None)
+@given(PATTERNS, PATTERNS, st.sampled_from(["", "-", "-."]))
+def test_overlap_when_two_formats_then_as_their_texts_say(first, second, ignored):
+    one, other = _compiled(first), _compiled(second)
+    if one is None or other is None:
+        return
+    short = [text for text in _texts_of(one) if len(text) <= 6]
+    meet = any(other.accepts("".join(c for c in text if c not in ignored)) for text in short)
+    if meet:
+        assert overlap(one, other, ignored)
+    elif one.max_length <= 6 and len(short) < _MOST_TEXTS:
+        assert not overlap(one, other, ignored)
+
+
+_MOST_TEXTS = 3000
+
+
+def _texts_of(constraint: Constraint) -> list[str]:
+    """The shortest legal texts."""
+    level, found = [("", constraint.start)], []
+    for _ in range(7):
+        found += [text for text, state in level if constraint.is_accepting(state)]
+        level = [
+            (text + char, target)
+            for text, state in level
+            for char, target in zip(*constraint.transitions[state], strict=True)
+        ][:_MOST_TEXTS]
+    return found[:_MOST_TEXTS]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.formats import compile_format
-from stages.notation import parse_format
+from stages.notation import parse_format, segment_patterns
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,14 @@ def test_notation_when_accepted_then_means_what_python_means(pattern, texts):
         return
     for text in texts:
         assert constraint.accepts(text) == bool(compiled.fullmatch(text))
+
+
+def test_segment_patterns_when_named_then_each_is_a_format_of_its_own():
+    pattern = r"(?P<maker>[A-Z]{2}|X)-(?P<number>\d(?P<last>[AB])?)"
+    assert segment_patterns(pattern) == {
+        "maker": "[A-Z]{2}|X",
+        "number": r"\d(?P<last>[AB])?",
+        "last": "[AB]",
+    }
+    assert compile_format(segment_patterns(pattern)["maker"]).accepts("X")
+    assert segment_patterns("AB") == {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import pytest
 
-from stages.map import MapOptions, map_readings
+from stages.map import Lexicon, MapOptions, map_readings
 from stages.records import Candidate, Character, Mark, Outline, Reading, Transcript
 
 
@@ -45,6 +46,8 @@ def _mapped(
     threshold: float = 0.8,
     take: str = "best",
     expected: str | None = None,
+    captured_at: datetime | None = None,
+    codes: Sequence[str] = (),
     **options: object,
 ) -> tuple[Mark, ...]:
     chosen = MapOptions(**options)
@@ -57,6 +60,8 @@ def _mapped(
         threshold=threshold,
         take=take,
         expected=expected,
+        captured_at=captured_at,
+        lexicon=Lexicon.of(codes) if codes else None,
     )
 
 

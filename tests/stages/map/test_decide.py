@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
+
 import pytest
 
+from stages.formats import compile_format
+from stages.map.belief import unseen_share
 from stages.records import Candidate
 
 FORMAT = r"[A-Z]{2}\d{3}[A-Z]\d{2}"
@@ -13,7 +18,10 @@ def test_mark_when_legal_and_sure_then_read(reading, mapped):
     (mark,) = mapped(reading("KX204B17"), format=FORMAT)
     assert (mark.status, mark.code, mark.candidate) == ("read", "KX204B17", "KX204B17")
     assert mark.reason is None
-    assert mark.confidence == pytest.approx(0.99**8)
+    share = unseen_share("KX204B17", compile_format(FORMAT))
+    assert 0.05 < share < 1.0
+    read = 0.99**8
+    assert mark.confidence == pytest.approx(read / (read + share * (1 - read)))
     assert mark.margin is None
     assert mark.match is None
 
@@ -68,7 +76,7 @@ def test_reason_when_text_does_not_fit_then_says_where(reading, mapped, text, op
 def test_mark_when_confidence_is_low_then_unsure_with_its_candidate(reading, mapped):
     (mark,) = mapped(reading("KX204B17", [0.99] * 7 + [0.42]), format=FORMAT, threshold=0.8)
     assert (mark.status, mark.code, mark.candidate) == ("unsure", None, "KX204B17")
-    assert mark.reason == "confidence 0.39 is under the threshold 0.8"
+    assert mark.reason == "confidence 0.68 is under the threshold 0.8"
 
 
 def test_reason_when_confidence_is_just_under_then_is_not_rounded_up(reading, mapped):
@@ -140,3 +148,78 @@ def test_mark_when_a_candidate_hides_a_clear_illegal_text_then_mismatch(reading,
 def test_reason_when_text_is_very_long_then_is_cut(reading, mapped):
     (mark,) = mapped(reading("A" * 500, 1.0), format="B")
     assert len(mark.reason) < 120
+
+
+GTIN = {"format": r"\d{13}", "check_digits": [{"scheme": "gs1"}]}
+RIGHT = "4006381333931"
+
+
+def test_mark_when_the_check_digit_is_right_then_read(reading, mapped):
+    (mark,) = mapped(reading(RIGHT), **GTIN)
+    assert (mark.status, mark.code) == ("read", RIGHT)
+
+
+def test_mark_when_a_clear_text_fails_its_check_digit_then_mismatch_and_nothing_is_replaced(
+    reading, mapped
+):
+    (mark,) = mapped(reading("4006381333932", 0.999), **GTIN)
+    assert (mark.status, mark.code, mark.candidate) == ("mismatch", None, "4006381333932")
+    assert mark.reason == "the check digit of '4006381333932' is wrong (gs1)"
+
+
+def test_mark_when_a_doubtful_character_settles_the_check_digit_then_the_right_code_is_read(
+    reading, mapped
+):
+    confidences = [0.999] * 12 + [0.55]
+    evidence = reading("4006381333937", confidences, {12: ("1", 0.42)})
+    (mark,) = mapped(evidence, **GTIN)
+    assert (mark.status, mark.code) == ("read", RIGHT)
+    assert mark.reading.transcript.text == "4006381333937"
+    last = mark.reading.transcript.characters[-1]
+    assert (last.char, last.confidence, last.alternative) == ("7", 0.55, "1")
+
+
+def test_mark_when_the_right_code_is_much_less_likely_than_what_was_read_then_not_read(
+    reading, mapped
+):
+    confidences = [0.999] * 12 + [0.7]
+    evidence = reading("4006381333937", confidences, {12: ("1", 0.05)})
+    (mark,) = mapped(evidence, **GTIN)
+    assert (mark.status, mark.code) == ("unsure", None)
+
+
+@pytest.mark.parametrize(("sure", "status"), [(0.7, "read"), (0.5, "unsure")])
+def test_mark_when_two_codes_pass_the_check_digit_then_the_margin_decides(
+    reading, mapped, sure, status
+):
+    other = 0.95 - sure
+    evidence = reading(RIGHT, [0.999] * 11 + [sure, sure], {11: ("4", other), 12: ("8", other)})
+    (mark,) = mapped(evidence, **GTIN)
+    assert (mark.status, mark.candidate) == (status, RIGHT)
+    assert mark.margin == pytest.approx(2 * math.log(sure / other))
+    assert status == "read" or f"'{RIGHT}' or '4006381333948': too close" in mark.reason
+
+
+def test_mark_when_the_engine_found_codes_that_differ_in_case_or_spaces_then_they_add_up(
+    reading, mapped
+):
+    candidates = (
+        Candidate("kx 204b17", math.log(0.3)),
+        Candidate("KX204B17", math.log(0.45)),
+        Candidate("KX204E17", math.log(0.2)),
+    )
+    (mark,) = mapped(
+        reading("KX204BB17", 0.7, candidates=candidates), format=FORMAT, case="upper", threshold=0.5
+    )
+    assert mark.candidate == "KX204B17"
+    assert mark.margin == pytest.approx(math.log(0.75 / 0.2), abs=1e-6)
+
+
+def test_mark_when_a_date_cannot_be_then_mismatch_says_why(reading, mapped):
+    options = {"format": r"(?P<made>\d{6})K", "dates": [{"of": "made"}]}
+    taken = datetime(2026, 11, 20, tzinfo=UTC)
+    assert mapped(reading("261119K"), captured_at=taken, **options)[0].code == "261119K"
+    (mark,) = mapped(reading("271119K", 0.999), captured_at=taken, **options)
+    assert mark.status == "mismatch"
+    assert mark.reason == ("made '271119' is 364 days after the picture was taken (2026-11-20)")
+    assert mapped(reading("271119K"), **options)[0].code == "271119K"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.map.join import joined_lines, text_height
+from stages.map.join import joined_lines, text_height, whole_lines
 
 FORMAT = r"MW-\d{4}-\d{4}"
 
@@ -102,3 +102,40 @@ def test_map_when_joined_parts_do_not_fit_then_the_parts_are_judged(reading, map
 def test_map_when_all_are_taken_then_nothing_is_joined(reading, mapped):
     marks = mapped(reading("MW-2048"), reading("-1175", at=(100, 10)), format=FORMAT, take="all")
     assert [mark.candidate for mark in marks] == ["MW-2048", "-1175"]
+
+
+def test_whole_lines_when_parts_are_neighbours_then_each_is_in_one_line_in_order(reading):
+    parts = [
+        reading("C", at=(60, 10)),
+        reading("X", at=(0, 100)),
+        reading("A", at=(0, 10)),
+        reading("B", at=(30, 10)),
+    ]
+    assert [line.transcript.text for line in whole_lines(parts)] == ["ABC", "X"]
+    assert whole_lines([]) == []
+
+
+def test_map_when_lines_are_always_joined_then_also_without_a_format(reading, mapped):
+    (mark,) = mapped(reading("-1175", at=(100, 11)), reading("MW-2048"), join="line")
+    assert (mark.status, mark.code) == ("read", "MW-2048-1175")
+
+
+def test_map_when_a_code_stands_on_two_lines_then_all_lines_are_one_text(reading, mapped):
+    (mark,) = mapped(
+        reading("KX204"), reading("B17", at=(10, 60)), join="all", format=r"KX204B\d\d"
+    )
+    assert (mark.status, mark.code) == ("read", "KX204B17")
+    assert mark.reading.box == pytest.approx((10, 10, 70, 80))
+
+
+def test_map_when_nothing_may_be_joined_then_a_cut_code_is_none(reading, mapped):
+    parts = (reading("-1175", at=(100, 11)), reading("MW-2048"))
+    (mark,) = mapped(*parts, format=FORMAT, join="none")
+    assert mark.code is None
+    assert mapped(*parts, format=FORMAT)[0].code == "MW-2048-1175"
+
+
+@pytest.mark.parametrize("join", ["line", "all"])
+def test_map_when_joined_and_there_is_no_reading_then_unread(mapped, join):
+    (mark,) = mapped(join=join)
+    assert mark.status == "unread"

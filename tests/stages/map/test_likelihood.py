@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages.formats import compile_format
 from stages.map.clean import Glyph
-from stages.map.likelihood import likely_texts, rank
+from stages.map.likelihood import Law, likely_texts, rank
 from stages.map.lookalikes import PAIRS, nearest_legal, table
 from stages.records import Candidate
 
@@ -60,7 +60,7 @@ def test_rank_when_any_evidence_then_agrees_with_sharing_every_text_out(evidence
         _, texts = nearest_legal(glyphs, constraint)
         for text in texts:
             totals[text] = totals.get(text, 0.0) + probability / len(texts)
-    ranking = rank(evidence, constraint)
+    ranking = rank(evidence, Law(constraint))
     assert {legal.text: math.exp(legal.log_probability) for legal in ranking.legal} == (
         pytest.approx(totals)
     )
@@ -70,32 +70,34 @@ def test_rank_when_any_evidence_then_agrees_with_sharing_every_text_out(evidence
 
 
 def test_rank_when_a_clear_look_alike_is_the_only_legal_one_then_takes_its_whole_probability():
-    (best,) = rank(_as_read("O", 0.99), compile_format("\\d")).legal
+    (best,) = rank(_as_read("O", 0.99), Law(compile_format("\\d"))).legal
     assert (best.text, best.replaced) == ("0", 1)
     assert math.exp(best.log_probability) == pytest.approx(0.99)
 
 
 def test_rank_when_engine_hesitates_between_look_alikes_then_the_format_adds_them_up():
     evidence = [(_glyph("O", 0.55), _glyph("0", 0.4))]
-    (best,) = rank(evidence, compile_format("\\d")).legal
+    (best,) = rank(evidence, Law(compile_format("\\d"))).legal
     assert math.exp(best.log_probability) == pytest.approx(0.95)
-    both = rank(evidence, compile_format("[O0]")).legal
+    both = rank(evidence, Law(compile_format("[O0]"))).legal
     assert [math.exp(legal.log_probability) for legal in both] == pytest.approx([0.55, 0.4])
 
 
 def test_rank_when_text_is_legal_then_a_legal_look_alike_gets_nothing():
-    assert [legal.text for legal in rank(_as_read("OB"), compile_format("OB|08")).legal] == ["OB"]
+    assert [legal.text for legal in rank(_as_read("OB"), Law(compile_format("OB|08"))).legal] == [
+        "OB"
+    ]
 
 
 def test_rank_when_another_character_is_only_the_second_guess_then_gets_only_its_probability():
-    ranking = rank([(_glyph("Q", 0.97), _glyph("9", 0.02))], compile_format("\\d"))
+    ranking = rank([(_glyph("Q", 0.97), _glyph("9", 0.02))], Law(compile_format("\\d")))
     assert not ranking.fits
     assert math.exp(ranking.legal[0].log_probability) == pytest.approx(0.02)
 
 
 def test_rank_when_engine_decoded_under_the_format_then_only_its_candidates_are_legal():
     candidates = (Candidate("KX2", -0.5), Candidate("KY2", -2.5), Candidate("ILLEGAL", -0.1))
-    ranking = rank(_as_read("KXX2", 0.3), compile_format("[A-Z]{2}\\d"), candidates)
+    ranking = rank(_as_read("KXX2", 0.3), Law(compile_format("[A-Z]{2}\\d")), candidates)
     assert [(legal.text, legal.log_probability) for legal in ranking.legal] == [
         ("KX2", -0.5),
         ("KY2", -2.5),
@@ -103,18 +105,18 @@ def test_rank_when_engine_decoded_under_the_format_then_only_its_candidates_are_
 
 
 def test_rank_when_a_candidate_contradicts_a_clear_text_then_it_is_bound_by_what_is_left():
-    ranking = rank(_as_read("Q", 0.97), compile_format("\\d"), (Candidate("9", 0.0),))
+    ranking = rank(_as_read("Q", 0.97), Law(compile_format("\\d")), (Candidate("9", 0.0),))
     assert not ranking.fits
     assert math.exp(ranking.legal[0].log_probability) == pytest.approx(0.03)
 
 
 def test_rank_when_a_candidate_looks_like_the_text_then_it_keeps_the_text_s_probability():
-    ranking = rank(_as_read("O", 0.97), compile_format("\\d"), (Candidate("0", -6.0),))
+    ranking = rank(_as_read("O", 0.97), Law(compile_format("\\d")), (Candidate("0", -6.0),))
     assert ranking.fits
     assert math.exp(ranking.legal[0].log_probability) == pytest.approx(0.97)
 
 
 def test_rank_when_evidence_is_zero_then_logarithms_stay_finite():
-    ranking = rank(_as_read("KX204B17" * 8, 0.0), compile_format("[A-Z0-9]{64}"))
+    ranking = rank(_as_read("KX204B17" * 8, 0.0), Law(compile_format("[A-Z0-9]{64}")))
     assert math.isfinite(ranking.legal[0].log_probability)
     assert ranking.legibility == 0.0

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stages.formats import compile_format
 from stages.map.clean import Glyph
-from stages.map.lookalikes import PAIRS, nearest_legal, table
+from stages.map.lookalikes import PAIRS, Lookalikes, nearest_legal, table
 
 FORMATS = ["[A-Z]{2}\\d{2}", "\\d+", "[O0][IL1]*", "OB|08|0B8", "([A-Z]\\d){1,2}", "[IL]{3}"]
 TWINS = table(PAIRS)
@@ -54,3 +54,20 @@ def test_nearest_legal_when_nothing_is_in_reach_then_none():
 )
 def test_table_when_looked_up_then_works_in_both_directions(char, twins):
     assert sorted(TWINS.get(char, "")) == sorted(twins)
+
+
+def test_nearest_legal_when_segments_have_their_own_pairs_then_only_these_replace_there():
+    constraint = compile_format(r"(?P<line>[A-Z]\d)(?P<number>\d{2})")
+    own = Lookalikes(("O0",), (("line", ("S5",)),))
+    permits = own.permitted(constraint, str)
+
+    def nearest(text):
+        twins = own.table()
+        glyphs = tuple(Glyph(char, 0.9, frozenset(twins.get(char, "")), char) for char in text)
+        return nearest_legal(glyphs, constraint, permits)
+
+    assert nearest("KSO1") == (2, ("K501",))
+    assert nearest("KO11") == (0, ())
+    assert nearest("K1S1") == (0, ())
+    assert nearest("51O1") == (2, ("S101",))
+    assert Lookalikes(("O0",)).permitted(constraint, str) is None

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from stages.map import MapOptions
-from stages.map.lookalikes import PAIRS
+from stages.map.lookalikes import PAIRS, Lookalikes
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,41 @@ from stages.map.lookalikes import PAIRS
             "strip removes every",
         ),
         ({"formt": "A"}, "formt", "Extra inputs"),
+        ({"lookalikes": ["O0", "0O"]}, "lookalikes", "works in both directions"),
+        ({"lookalikes": ["-7"], "strip": "-"}, "lookalikes", "strip removes '-'"),
+        (
+            {"lookalikes": {"lot": ["O0"]}, "format": "[A-Z]"},
+            "format",
+            "no segment 'lot', it has none",
+        ),
+        ({"trim": {"anchor": "25", "position": -1}}, "trim", "ends after the code"),
+        ({"trim": {"anchor": "a", "position": 1}, "case": "upper"}, "trim", "case: upper changes"),
+        (
+            {"trim": {"anchor": "X", "position": -2}, "format": r"\d{4}"},
+            "format",
+            "no code has 'X'",
+        ),
+        ({"trim": {"anchor": "1", "position": 5}, "format": r"\d{4}"}, "format", "at position 5"),
+        ({"gs1": ["01"], "format": r"\d"}, "gs1", "leave out either"),
+        ({"gs1": ["01"], "strip": " ("}, "gs1", "allows '(', which strip removes"),
+        ({"gs1": ["01"], "length": 3}, "gs1", "no text of 3 characters"),
+        ({"check_digits": [{"scheme": "luhn"}]}, "check_digits", "needs a format"),
+        (
+            {"check_digits": [{"scheme": "luhn", "over": ["n"]}], "format": r"(?P<m>\d)\d"},
+            "check_digits",
+            "no segment 'n', it has m",
+        ),
+        (
+            {"check_digits": [{"scheme": "vin"}], "format": r"[A-Z0-9]{16}"},
+            "check_digits",
+            "no text of the format can have a check digit of vin, which is over 17 characters",
+        ),
+        ({"dates": [{"of": "d"}]}, "dates", "needs a format with a named segment"),
+        (
+            {"dates": [{"of": "d", "written": "YYMMDD"}], "format": r"(?P<d>\d{4})"},
+            "dates",
+            "can never be written YYMMDD",
+        ),
     ],
 )
 def test_options_when_impossible_then_refused_at_their_key(options, key, message):
@@ -50,6 +85,18 @@ def test_options_when_length_and_format_are_wrong_then_both_are_told():
 
 def test_constraint_when_neither_format_nor_length_then_none():
     assert MapOptions().constraint is None
+
+
+def test_constraint_when_it_has_check_digits_then_they_are_asked_of_whole_texts():
+    options = MapOptions(format=r"\d{4}", check_digits=[{"scheme": "luhn"}])
+    assert options.constraint.accepts("1234")
+    assert options.constraint.complaint("1234") == "the check digit of '1234' is wrong (luhn)"
+    assert options.constraint.is_code("1230")
+    assert pickle.loads(pickle.dumps(options.constraint)) == options.constraint
+
+
+def test_trim_when_one_is_given_without_a_list_then_it_is_a_list_of_one():
+    assert MapOptions(trim={"anchor": "25", "position": -11}).trim[0].anchor == "25"
 
 
 def test_constraint_when_only_length_then_printable_ascii_that_strip_and_case_leave():
@@ -72,9 +119,11 @@ def test_constraint_when_options_are_copied_with_another_format_then_follows():
 
 
 def test_pairs_when_true_false_or_listed_then_the_ones_in_force():
-    assert MapOptions().pairs == PAIRS
-    assert MapOptions(lookalikes=False).pairs == ()
-    assert MapOptions(lookalikes=["O0", "DO"]).pairs == ("O0", "DO")
+    assert MapOptions().pairs == Lookalikes(PAIRS)
+    assert MapOptions(lookalikes=False).pairs == Lookalikes(())
+    assert MapOptions(lookalikes=["O0", "DO"]).pairs == Lookalikes(("O0", "DO"))
+    by_segment = MapOptions(format=r"(?P<lot>[A-Z]\d)\d", lookalikes={"lot": ["O0"]}).pairs
+    assert by_segment == Lookalikes(PAIRS, (("lot", ("O0",)),))
 
 
 def test_options_when_shown_then_every_one_has_a_description():

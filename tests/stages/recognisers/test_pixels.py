@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from transformers import DeiTImageProcessorPil, ViTImageProcessorPil
 
-from stages.recognisers.pixels import Pixels
+from stages.recognisers.pixels import Pixels, Stretch
 
 SIZE = {"height": 32, "width": 256}
 
@@ -80,6 +80,23 @@ def test_pixels_when_the_checkpoint_is_grey_then_brightness(given):
 
     assert pixels.channels(given) == 1
     assert np.array_equal(pixels.of(given), asked(processor, given, "L"))
+
+
+@pytest.mark.parametrize("given", CROPS.values(), ids=CROPS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pixels_when_told_what_a_processor_does_then_the_processors_own(given, channels):
+    settings = {
+        "resample": 3,
+        "rescale_factor": 1 / 254,
+        "image_mean": [0.485, 0.456, 0.406][:channels],
+        "image_std": [0.229, 0.224, 0.225][:channels],
+    }
+    stretch = Stretch.of((32, 256), *settings.values())
+
+    out = Pixels(stretch, channels, fold=False).of(given)
+
+    processor = ViTImageProcessorPil(size=SIZE, **settings)
+    assert np.array_equal(out, asked(processor, given, "L" if channels == 1 else "RGB"))
 
 
 class Inverted(ViTImageProcessorPil):

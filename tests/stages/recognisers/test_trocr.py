@@ -329,9 +329,15 @@ def test_trocr_when_the_encoder_is_bfloat16_then_it_reads_about_the_same(random_
         )
 
 
-def test_trocr_when_opened_and_read_in_a_fresh_process_then_silent_and_offline(random_trocr):
+@pytest.mark.parametrize(
+    ("fixture", "imported"),
+    [("random_trocr", []), ("random_bytes_trocr", ["torch._dynamo", "transformers"])],
+)
+def test_trocr_when_opened_and_read_in_a_fresh_process_then_silent_and_offline(
+    request, fixture, imported
+):
     script = f"""
-import socket
+import socket, sys
 def refuse(*_, **__):
     raise AssertionError("a network attempt")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
@@ -339,20 +345,22 @@ import numpy as np
 from stages.recognisers.trocr import TrocrRecogniser
 crop = np.full((40, 200, 3), 200, np.uint8)
 crop[10:30, 20:90] = 30
-with TrocrRecogniser(TrocrRecogniser.Options(checkpoint={str(random_trocr)!r})) as engine:
+folder = {str(request.getfixturevalue(fixture))!r}
+with TrocrRecogniser(TrocrRecogniser.Options(checkpoint=folder)) as engine:
     assert engine.read([crop], [None])[0].text
+print(sorted({{"torch._dynamo", "transformers"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{imported}\n", "")
 
 
-def test_trocr_when_opened_then_transformers_is_as_talkative_as_before(random_trocr):
+def test_trocr_when_opened_then_transformers_is_as_talkative_as_before(random_bytes_trocr):
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
 
-    with engine(random_trocr):
+    with engine(random_bytes_trocr):
         pass
 
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
@@ -417,3 +425,21 @@ def test_trocr_when_weights_are_missing_then_refused(random_trocr, tmp_path):
 def test_trocr_when_the_device_is_unknown_then_the_error_names_it(random_trocr):
     with pytest.raises(PluginError, match="device: abacus"):
         engine(random_trocr, device="abacus").__enter__()
+
+
+@pytest.mark.parametrize(
+    ("few", "asked", "used"), [(10**9, {}, 1), (0, {}, 3), (10**9, {"threads": 2}, 2)]
+)
+def test_trocr_when_threads_are_not_chosen_then_a_small_network_takes_one(
+    random_trocr, monkeypatch, few, asked, used
+):
+    import torch
+
+    monkeypatch.setattr("stages.recognisers.trocr._FEW_WEIGHTS", few)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with engine(random_trocr, **asked):
+            assert torch.get_num_threads() == used
+    finally:
+        torch.set_num_threads(before)
