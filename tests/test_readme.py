@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plants import Plant, run
 
-from flows import settings, vocabulary
+from flows import recipes, settings, vocabulary
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +32,22 @@ def test_readme_when_it_gives_lines_for_readers_then_they_are_the_tested_ones():
 
 def test_readme_when_it_shows_a_recipe_then_it_is_the_shipped_one():
     assert (ROOT / "conf/recipes/press-3.yaml").read_text() in blocks("yaml")
+
+
+def test_readme_when_it_shows_fields_then_they_load_and_take_the_code_that_it_says(tmp_path):
+    plant = Plant(tmp_path / "plant")
+    plant.configure("station: a\n")
+    shown = [block for block in blocks("yaml") if "fields:" in block]
+    for number, block in enumerate(shown):
+        (plant.layout.recipes / f"line-{number}.yaml").write_text(block)
+    loaded = settings.load(plant.root)
+    plans = [
+        recipes.load(plant.layout, f"line-{number}", loaded.recogniser).fields[0]
+        for number in range(len(shown))
+    ]
+    (checked,) = (plan.constraint for plan in plans if plan.constraint.checks)
+    assert checked.is_code("KX26112012344")
+    assert not checked.is_code("KX26112012345")
 
 
 def test_readme_when_it_shows_complaints_then_check_says_the_same(tmp_path):
