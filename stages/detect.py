@@ -76,11 +76,10 @@ def _wanted(detection: Detection, detector: Detector, options: DetectOptions) ->
 
 def _region(frame: Frame, field: str, detection: Detection, margin: float) -> Region:
     mapped = frame.transform.to_original(np.array(detection.outline))
-    (x1, y1), (x2, y2) = mapped.min(axis=0).tolist(), mapped.max(axis=0).tolist()
     return Region(
         field=field,
         page=frame.page,
-        box=(x1, y1, x2, y2),
+        box=frame.transform.box(np.array(detection.outline)),
         outline=tuple((x, y) for x, y in mapped.tolist()),
         score=detection.score,
         crop=cut(frame.pixels, widened(detection.outline, margin, frame.pixels.shape)),

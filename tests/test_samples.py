@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import importlib
+import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,21 +26,34 @@ FORMATS = {
     "castings": r"\d{5}-\d{4}(-[A-C])?",
     "counter-2": r"\d{6}",
 }
+HARD = "hard-turning.png"
+"""Belongs to no camera of the demo: its recipe is an example."""
 CHEAP = ("labels-03.bmp", "counter-2-02.png", "press-3-03.bmp")
 
 with open(FOLDER / "expected.csv", encoding="utf-8", newline="") as _file:
     ROWS = list(csv.DictReader(_file))
 
 
-@pytest.fixture
-def generator() -> Iterator[ModuleType]:
-    """The script `make.py`, imported as when it is run: its folder comes first on the path."""
+def imported(script: str) -> Iterator[ModuleType]:
+    """A script, imported as when it is run: its folder comes first on the path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
         patch.setattr(sys, "dont_write_bytecode", True)
-        yield importlib.import_module("make")
-    for name in ("make", "marks", "scene"):
+        yield importlib.import_module(script)
+    for name in (script, "marks", "scene"):
         del sys.modules[name]
+
+
+@pytest.fixture
+def generator() -> Iterator[ModuleType]:
+    """`make.py`."""
+    yield from imported("make")
+
+
+@pytest.fixture(scope="module")
+def turned() -> Iterator[ModuleType]:
+    """`turned.py`."""
+    yield from imported("turned")
 
 
 def test_generator_when_run_twice_then_gives_equal_bytes(
@@ -72,7 +87,7 @@ def test_generator_when_compared_with_the_table_then_lists_the_same_rows(
 
 def test_table_when_compared_with_the_folder_then_lists_exactly_its_pictures() -> None:
     pictures = sorted(path.name for path in FOLDER.iterdir() if path.suffix in SUFFIXES)
-    assert sorted(row["file"] for row in ROWS) == pictures
+    assert sorted([*(row["file"] for row in ROWS), HARD]) == pictures
     assert len(ROWS) >= 24
     assert {Path(row["file"]).suffix for row in ROWS} == SUFFIXES
 
@@ -116,3 +131,56 @@ def test_picture_when_opened_then_is_whole_and_of_a_camera_s_size(row: dict[str,
 
 def test_pictures_when_weighed_together_then_are_at_most_six_megabytes() -> None:
     assert sum((FOLDER / row["file"]).stat().st_size for row in ROWS) <= 6_000_000
+
+
+def test_hard_turning_when_a_part_is_made_twice_then_is_the_same_and_what_is_shipped(
+    turned: ModuleType,
+) -> None:
+    part = np.s_[800:1800, 1496:2496]
+    first, second = turned.render(part), turned.render(part)
+    assert np.array_equal(first, second)
+    with Image.open(FOLDER / HARD) as picture:
+        assert (picture.size, picture.mode) == (turned.SIZE, "L")
+        shipped = np.asarray(picture)[part]
+    # On another processor a value may fall to the other side of a step.
+    steps = np.abs(first.astype(int) - shipped)[400:-400, 400:-400] / turned.LEVELS
+    assert steps.mean() < 0.05
+
+
+def test_hard_turning_when_weighed_then_is_eight_megapixels_in_one_and_a_half_megabytes() -> None:
+    path = FOLDER / HARD
+    assert path.stat().st_size <= 1_500_000
+    with Image.open(path) as picture:
+        assert 7.9e6 < picture.width * picture.height < 8.1e6
+        assert np.asarray(picture).std() > 40
+
+
+def test_hard_turning_when_compared_with_its_table_then_says_the_same(turned: ModuleType) -> None:
+    with open(FOLDER / "hard-turning.csv", encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert (row["file"], row["text"]) == (HARD, turned.TEXT)
+    assert re.fullmatch(r"[A-Z]{2}\d{8}[A-Z]{2}\d{5}", row["text"])
+    line = turned.outline()
+    assert np.allclose(json.loads(row["cord"]), [*line.min(0), *line.max(0)], atol=0.1)
+    assert np.allclose(json.loads(row["outline"]), line[[0, 199, 200, 399]], atol=0.1)
+
+
+def test_hard_turning_when_the_mark_is_looked_for_then_it_fills_the_outline_and_no_more(
+    turned: ModuleType,
+) -> None:
+    """The table is made of formulas; the picture of pixels. They must agree."""
+    with Image.open(FOLDER / HARD) as picture:
+        pixels = np.asarray(picture)
+    inside = np.zeros(pixels.shape, np.uint8)
+    cv2.fillPoly(inside, [np.rint(turned.outline()).astype(int)], 1)
+    around = cv2.dilate(inside, np.ones((61, 61), np.uint8)) - inside
+    dark = pixels < 0.75 * cv2.medianBlur(pixels, 151)
+    assert dark[inside > 0].mean() > 0.15
+    assert dark[around > 0].mean() < 0.01
+    rows, columns = np.nonzero(dark & (inside > 0))
+    for found, true in zip(
+        (columns.min(), rows.min(), columns.max(), rows.max()),
+        (*turned.outline().min(0), *turned.outline().max(0)),
+        strict=True,
+    ):
+        assert abs(found - true) < 20

@@ -11,32 +11,80 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 from pydantic import Field, SerializeAsAny, create_model, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from stages.errors import ImageError
 from stages.options import Options
-from stages.preprocess import filters, geometry, morphology, tone
+from stages.preprocess import (
+    filters,
+    geometry,
+    light,
+    morphology,
+    straighten,
+    threshold,
+    tone,
+    unroll_arc,
+    unroll_polygon,
+)
+from stages.preprocess.geometry import Size
 from stages.records import Frame
+
+
+def _same(options: Options, size: Size) -> Size:
+    return size
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a recipe may type under a name, and what is then done."""
+    """What a recipe may type under a name, and what is then done.
+
+    `size` gives the result's size, as far as it is known before there is a picture, and raises
+    `ImageError` where it is known already that the operation cannot work.
+    """
 
     options: type[Options]
     apply: Callable[[Frame, Any], Frame]
+    size: Callable[[Any, Size], Size] = _same
 
 
 OPERATIONS: dict[str, Operation] = {
     "bilateral": Operation(filters.BilateralOptions, filters.bilateral),
+    "black_hat": Operation(morphology.HatOptions, morphology.black_hat),
     "blur": Operation(filters.BlurOptions, filters.blur),
+    "brushed_metal": Operation(filters.BrushedMetalOptions, filters.brushed_metal),
+    "clahe": Operation(tone.ClaheOptions, tone.clahe),
+    "close": Operation(morphology.MorphologyOptions, morphology.closing),
     "contrast": Operation(tone.ContrastOptions, tone.contrast),
-    "crop": Operation(geometry.CropOptions, geometry.crop),
+    "crop": Operation(geometry.CropOptions, geometry.crop, geometry.size_of_crop),
+    "deskew": Operation(straighten.DeskewOptions, straighten.deskew, straighten.size_of_deskew),
     "dilate": Operation(morphology.MorphologyOptions, morphology.dilate),
     "erode": Operation(morphology.MorphologyOptions, morphology.erode),
-    "resize": Operation(geometry.ResizeOptions, geometry.resize),
-    "rotate": Operation(geometry.RotateOptions, geometry.rotate),
+    "gamma": Operation(tone.GammaOptions, tone.gamma),
+    "glare": Operation(light.GlareOptions, light.glare),
+    "grey": Operation(tone.GreyOptions, tone.grey),
+    "illumination": Operation(light.IlluminationOptions, light.illumination),
+    "invert": Operation(tone.InvertOptions, tone.invert),
+    "median": Operation(filters.MedianOptions, filters.median),
+    "non_local_means": Operation(filters.NonLocalMeansOptions, filters.non_local_means),
+    "open": Operation(morphology.MorphologyOptions, morphology.opening),
+    "perspective": Operation(
+        straighten.PerspectiveOptions, straighten.perspective, straighten.size_of_perspective
+    ),
+    "resize": Operation(geometry.ResizeOptions, geometry.resize, geometry.size_of_resize),
+    "rotate": Operation(geometry.RotateOptions, geometry.rotate, geometry.size_of_rotate),
+    "sharpen": Operation(filters.SharpenOptions, filters.sharpen),
+    "threshold": Operation(threshold.ThresholdOptions, threshold.threshold),
+    "top_hat": Operation(morphology.HatOptions, morphology.top_hat),
+    "unroll_arc": Operation(
+        unroll_arc.UnrollArcOptions, unroll_arc.unroll_arc, unroll_arc.size_of_unroll_arc
+    ),
+    "unroll_polygon": Operation(
+        unroll_polygon.UnrollPolygonOptions,
+        unroll_polygon.unroll_polygon,
+        unroll_polygon.size_of_unroll_polygon,
+    ),
 }
 
 
@@ -102,4 +150,26 @@ def preprocess(frame: Frame, steps: Sequence[Step]) -> Frame:
             frame = OPERATIONS[step.name].apply(frame, step.options)
         except ImageError as error:
             raise ImageError(f"preprocess[{index}] {step.name}: {error}") from error
+        except cv2.error as error:
+            if error.code == cv2.Error.StsNoMem:
+                raise
+            height, width = frame.pixels.shape[:2]
+            raise ImageError(
+                f"preprocess[{index}] {step.name}: OpenCV cannot do this to a picture of {width} x "
+                f"{height} pixels: {error.err}"
+            ) from error
     return frame
+
+
+def first_misfit(steps: Sequence[Step]) -> tuple[int, str] | None:
+    """The first step that can fit no picture after the ones before it, and why; None if all may.
+
+    A crop after `resize: {width_px: 575, height_px: 160}`, say, must lie within 575 x 160.
+    """
+    size: Size = (None, None)
+    for index, step in enumerate(steps):
+        try:
+            size = OPERATIONS[step.name].size(step.options, size)
+        except ImageError as error:
+            return index, str(error)
+    return None

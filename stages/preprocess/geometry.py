@@ -7,6 +7,7 @@ later lands on the original picture. Sizes and boxes are in the pixels of the fr
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Self
 
@@ -18,10 +19,17 @@ from pydantic_core import PydanticCustomError
 from stages.errors import ImageError
 from stages.options import Options
 from stages.records import Frame
-from stages.transform import Projective, for_opencv, projective, scaling, translation
+from stages.transform import Warp, for_opencv, projective, scaling, translation
 
 _MAX_MEGAPIXELS = 500
 """Of a result: a slip in a recipe, or many steps that grow, must not take a worker's memory."""
+
+Size = tuple[int | None, int | None]
+"""Width and height of a picture; None where they are not known before there is one."""
+
+Coordinate = Annotated[float, Field(ge=0, le=1_000_000)]
+Point = tuple[Coordinate, Coordinate]
+"""x and y, in pixels of the picture as it is at that step."""
 
 _MARGINS = ("left_px", "top_px", "right_px", "bottom_px")
 
@@ -76,23 +84,48 @@ def crop(frame: Frame, options: CropOptions) -> Frame:
         ImageError: the part reaches outside the picture, or the margins leave nothing.
     """
     height, width = frame.pixels.shape[:2]
-    if options.box_fraction:
-        fx1, fy1, fx2, fy2 = options.box_fraction
-        # Outwards to whole pixels, so never empty; the rounding forgives 0.7 * 10 > 7.
-        x1, y1 = math.floor(round(fx1 * width, 6)), math.floor(round(fy1 * height, 6))
-        x2, y2 = math.ceil(round(fx2 * width, 6)), math.ceil(round(fy2 * height, 6))
-    elif options.box_px:
-        x1, y1, x2, y2 = options.box_px
-    else:
-        x1, y1 = options.left_px, options.top_px
-        x2, y2 = width - options.right_px, height - options.bottom_px
-    if x1 >= x2 or y1 >= y2 or x2 > width or y2 > height:
-        raise ImageError(
-            f"the part x {x1} to {x2}, y {y1} to {y2} is not inside this picture of "
-            f"{width} x {height} pixels: correct the recipe, or the camera's resolution"
-        )
+    (x1, x2), (y1, y2) = _kept(options, (width, height))
     pixels = frame.pixels[y1:y2, x1:x2].copy()
-    return _moved(frame, pixels, translation(-x1, -y1))
+    return moved(frame, pixels, translation(-x1, -y1))
+
+
+def size_of_crop(options: CropOptions, size: Size) -> Size:
+    """The size of what `crop` keeps of a picture of that size.
+
+    Raises:
+        ImageError: it is known that the part reaches outside.
+    """
+    (x1, x2), (y1, y2) = _kept(options, size)
+    return x2 and x2 - x1, y2 and y2 - y1
+
+
+def _kept(options: CropOptions, size: Size) -> tuple[tuple[int, int | None], ...]:
+    """x1, x2 and y1, y2; an end that depends on an unknown size is None."""
+    if options.box_px:
+        x1, y1, x2, y2 = options.box_px
+        spans = ((x1, x2), (y1, y2))
+    elif options.box_fraction:
+        x1, y1, x2, y2 = options.box_fraction
+        spans = tuple(
+            (0, None) if length is None else _outwards(*ends, length)
+            for ends, length in zip(((x1, x2), (y1, y2)), size, strict=True)
+        )
+    else:
+        ends = ((options.left_px, options.right_px), (options.top_px, options.bottom_px))
+        spans = tuple(
+            (near, None if length is None else length - far)
+            for (near, far), length in zip(ends, size, strict=True)
+        )
+    for (begin, end), length in zip(spans, size, strict=True):
+        if end is not None and (begin >= end or end > (length or end)):
+            (x1, x2), (y1, y2) = (tuple("?" if n is None else n for n in ends) for ends in spans)
+            refuse(f"the part x {x1} to {x2}, y {y1} to {y2} is", size)
+    return spans
+
+
+def _outwards(begin: float, end: float, length: int) -> tuple[int, int]:
+    # To whole pixels, so never empty; the rounding forgives 0.7 * 10 > 7.
+    return math.floor(round(begin * length, 6)), math.ceil(round(end * length, 6))
 
 
 class RotateOptions(Options):
@@ -112,14 +145,8 @@ def rotate(frame: Frame, options: RotateOptions) -> Frame:
         ImageError: the result would be larger than 500 megapixels.
     """
     height, width = frame.pixels.shape[:2]
-    angle = math.radians(options.degrees)
-    # Rounded, so that a right angle has a cosine of 0 and not of 6e-17.
-    cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
-    new_width, new_height = width, height
-    if options.expand:
-        new_width = math.ceil(round(abs(width * cos) + abs(height * sin), 6))
-        new_height = math.ceil(round(abs(width * sin) + abs(height * cos), 6))
-    _check_size(new_width, new_height)
+    cos, sin = _cos_sin(options.degrees)
+    new_width, new_height = size_of_rotate(options, (width, height))
     turn = np.array([[cos, sin], [-sin, cos]])
     shift = np.array([new_width, new_height]) / 2 - turn @ (np.array([width, height]) / 2)
     step = projective(np.column_stack([turn, shift]))
@@ -131,7 +158,30 @@ def rotate(frame: Frame, options: RotateOptions) -> Frame:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(options.fill,) * 3,
     )
-    return _moved(frame, pixels, step)
+    return moved(frame, pixels, step)
+
+
+def size_of_rotate(options: RotateOptions, size: Size) -> Size:
+    """The size of what `rotate` makes of a picture of that size.
+
+    Raises:
+        ImageError: the result would be larger than 500 megapixels.
+    """
+    width, height = size
+    if not options.expand:
+        return size
+    if width is None or height is None:
+        return None, None
+    cos, sin = _cos_sin(options.degrees)
+    return sized(
+        math.ceil(round(abs(width * cos) + abs(height * sin), 6)),
+        math.ceil(round(abs(width * sin) + abs(height * cos), 6)),
+    )
+
+
+def _cos_sin(degrees: float) -> tuple[float, float]:
+    # Rounded, so that a right angle has a cosine of 0 and not of 6e-17.
+    return tuple(round(each(math.radians(degrees)), 15) for each in (math.cos, math.sin))
 
 
 class ResizeOptions(Options):
@@ -160,13 +210,7 @@ def resize(frame: Frame, options: ResizeOptions) -> Frame:
         ImageError: the result would be larger than 500 megapixels.
     """
     height, width = frame.pixels.shape[:2]
-    if options.scale is not None:
-        new_width, new_height = width * options.scale, height * options.scale
-    else:
-        new_width = options.width_px or width * options.height_px / height
-        new_height = options.height_px or height * options.width_px / width
-    new_width, new_height = max(1, round(new_width)), max(1, round(new_height))
-    _check_size(new_width, new_height)
+    new_width, new_height = size_of_resize(options, (width, height))
     # INTER_AREA only averages when neither side grows, so each side shrinks before any grows.
     pixels = cv2.resize(
         frame.pixels,
@@ -174,16 +218,70 @@ def resize(frame: Frame, options: ResizeOptions) -> Frame:
         interpolation=cv2.INTER_AREA,
     )
     pixels = cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_CUBIC)
-    return _moved(frame, pixels, scaling(new_width / width, new_height / height))
+    return moved(frame, pixels, scaling(new_width / width, new_height / height))
 
 
-def _check_size(width: int, height: int) -> None:
+def size_of_resize(options: ResizeOptions, size: Size) -> Size:
+    """The size of what `resize` makes of a picture of that size.
+
+    Raises:
+        ImageError: the result would be larger than 500 megapixels.
+    """
+    width, height = size
+    if options.width_px and options.height_px:
+        return sized(options.width_px, options.height_px)
+    if width is None or height is None:
+        return options.width_px, options.height_px
+    scale = options.scale
+    if scale is None:
+        scale = options.width_px / width if options.width_px else options.height_px / height
+    return sized(
+        options.width_px or max(1, round(width * scale)),
+        options.height_px or max(1, round(height * scale)),
+    )
+
+
+def sized(width: int, height: int) -> Size:
+    """A result's size, if it is no slip.
+
+    Raises:
+        ImageError: it has more than 500 megapixels.
+    """
     if width * height > _MAX_MEGAPIXELS * 1e6:
         raise ImageError(
             f"the result would have {width} x {height} pixels, more than {_MAX_MEGAPIXELS} "
             "megapixels: crop first, or choose a smaller size"
         )
+    return width, height
 
 
-def _moved(frame: Frame, pixels: np.ndarray, step: Projective) -> Frame:
-    return replace(frame, pixels=pixels, transform=frame.transform.then(step))
+def check_within(points: Sequence[Point], size: Size) -> None:
+    """Let points pass that lie in a picture of that size, as far as it is known.
+
+    Raises:
+        ImageError: a point is known to lie outside.
+    """
+    for x, y in points:
+        if x > (size[0] or x) or y > (size[1] or y):
+            refuse(f"the point [{x:g}, {y:g}] is", size)
+
+
+def refuse(what: str, size: Size) -> None:
+    """Say that something lies outside a picture of that size.
+
+    Raises:
+        ImageError: always.
+    """
+    width, height = ("?" if side is None else side for side in size)
+    raise ImageError(
+        f"{what} not inside this picture of {width} x {height} pixels: "
+        "correct the recipe, or the camera's resolution"
+    )
+
+
+def moved(frame: Frame, pixels: np.ndarray, *steps: Warp) -> Frame:
+    """The frame with these pixels, which came to lie where they are by `steps`."""
+    transform = frame.transform
+    for step in steps:
+        transform = transform.then(step)
+    return replace(frame, pixels=pixels, transform=transform)

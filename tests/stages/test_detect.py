@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stages.detect import DetectOptions, cut, detect, widened
 from stages.errors import ImageError, PluginError
 from stages.records import Detection, Frame, ImageRef
-from stages.transform import Transform, scaling, translation
+from stages.transform import Polar, Transform, scaling, translation
 
 IMAGE = ImageRef("1", "a.png", "0" * 64, 1, "press", "a.png", datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -64,6 +64,21 @@ def test_detect_when_the_frame_was_cropped_and_scaled_then_the_outline_is_in_ori
 
     assert np.allclose(region.outline, box(140, 70, 280, 130))
     assert np.allclose(region.box, (140, 70, 280, 130))
+
+
+def test_detect_when_the_frame_was_unrolled_then_the_box_holds_the_whole_arc():
+    # Half a ring of radius 100 about (150, 130): its crown is higher than its ends.
+    around = Transform().then(Polar(150, 130, 100, 0, True)).then(translation(160, 30))
+
+    (region,) = detect(
+        frame_of(gradient(60, 320), around),
+        "code",
+        Finds([Detection(box(160 - 50 * np.pi, 20, 160 + 50 * np.pi, 40), 1.0)]),
+        DetectOptions(),
+    )
+
+    assert np.allclose(region.outline, [(40, 130), (260, 130), (240, 130), (60, 130)])
+    assert np.allclose(region.box, (40, 20, 260, 130), atol=0.1)
 
 
 @pytest.mark.parametrize("grey", [True, False])
