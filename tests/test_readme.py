@@ -10,6 +10,7 @@ from pathlib import Path
 from plants import Plant, run
 
 from flows import recipes, settings, vocabulary
+from stages.preprocess import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,6 +49,20 @@ def test_readme_when_it_shows_fields_then_they_load_and_take_the_code_that_it_sa
     (checked,) = (plan.constraint for plan in plans if plan.constraint.checks)
     assert checked.is_code("KX26112012344")
     assert not checked.is_code("KX26112012345")
+
+
+def test_readme_when_it_lists_operations_then_all_of_them_with_options_that_they_have():
+    table = README.split("| operation | options | for |")[1].split("\n\n")[0]
+    rows = [line.split("|") for line in table.splitlines()[2:]]
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row[1])]
+    assert sorted(named) == sorted(OPERATIONS)
+    for row in rows:
+        has = {
+            field
+            for name in re.findall(r"`(\w+)`", row[1])
+            for field in OPERATIONS[name].options.model_fields
+        }
+        assert set(re.findall(r"`(\w+)", row[2])) <= has
 
 
 def test_readme_when_it_shows_complaints_then_check_says_the_same(tmp_path):
