@@ -127,7 +127,7 @@ class Settings(Options):
     intake: IntakeOptions = Field(default={}, description="when a file is whole, how many at once")
     decode: DecodeOptions = Field(default={}, description="limits on what is opened as a picture")
     recogniser: RecogniserChoice = Field(
-        default={"use": "rapidocr"}, description="reads the text, unless a recipe names another"
+        default={"use": "trocr"}, description="reads the text, unless a recipe names another"
     )
     cluster: ClusterOptions = Field(default={}, description="where the graph runs")
     sinks: dict[Name, SinkChoice] = Field(
@@ -213,7 +213,8 @@ def load(root: Path, flags: Mapping[str, Any] | None = None) -> Settings:
         for path in (layout.conf / "markwatch.yaml", layout.conf / "local.yaml")
         if path.is_file()
     ]
-    instances = {key: Settings.model_fields[key].default for key in ("sources", "sinks")}
+    parts = ("sources", "recogniser", "sinks")
+    instances = {key: Settings.model_fields[key].default for key in parts}
     layers.insert(0, Layer("defaults", instances))
     values = from_environment(os.environ)
     layers.append(Layer("environment", values, place=_variable))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -112,6 +113,19 @@ def test_wheel_when_built_then_holds_the_shipped_checkpoint(wheel):
     shipped = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
     assert shipped <= {name.removeprefix("stages/models/") for name in wheel.namelist()}
     assert any(name.endswith("model.safetensors") for name in shipped)
+
+
+def test_wheel_when_installed_away_from_a_checkout_then_the_embedded_model_is_found(
+    wheel, tmp_path
+):
+    wheel.extractall(tmp_path / "site")
+    script = "from stages.recognisers import checkpoint as c; print(c.locate(c.EMBEDDED, False))"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.strip()) == tmp_path / "site" / "stages" / "models" / "trocr-marks"
 
 
 def test_entry_points_when_declared_then_every_one_loads():

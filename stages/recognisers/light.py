@@ -85,10 +85,10 @@ class Spelling:
     """
 
     def __init__(self, tokenizer: Tokenizer, specials: Sequence[str]) -> None:
-        added = tokenizer.get_added_tokens_decoder().values()
-        if {each.content for each in added if each.special} != set(specials) or not all(
-            each.special for each in added
-        ):
+        added = {
+            each.content: each.special for each in tokenizer.get_added_tokens_decoder().values()
+        }
+        if added != dict.fromkeys(specials, True):
             raise ValueError("it has other added tokens")
         self._tokenizer = tokenizer
         self.all_special_ids = [tokenizer.token_to_id(each) for each in specials]

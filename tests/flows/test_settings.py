@@ -7,6 +7,7 @@ import pytest
 from flows import settings
 from flows.settings import Layout
 from stages.errors import ConfigError
+from stages.recognisers.checkpoint import EMBEDDED
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +35,7 @@ def test_load_when_the_file_is_empty_then_gives_the_defaults(tmp_path):
     site = settings.load(write(tmp_path, ""))
     assert site.station == "station-1"
     assert set(site.sinks) == {"mqtt", "parquet", "csv"}
+    assert (site.recogniser.use, site.recogniser.options.checkpoint) == ("trocr", EMBEDDED)
 
 
 def test_load_when_layers_overlap_then_the_later_one_wins(tmp_path, monkeypatch):
@@ -50,6 +52,13 @@ def test_load_when_a_file_names_one_sink_then_the_others_stay_and_null_switches_
     site = settings.load(tmp_path)
     assert set(site.sinks) == {"mqtt", "parquet", "scada"}
     assert site.sinks["mqtt"].options.port == 1884
+
+
+def test_load_when_only_an_option_of_the_recogniser_is_set_then_it_is_the_default_ones(tmp_path):
+    recogniser = settings.load(write(tmp_path, "recogniser: {threads: 3}\n")).recogniser
+    assert (recogniser.use, recogniser.options.threads) == ("trocr", 3)
+    (line,) = complaint(write(tmp_path, "recogniser: {max_width_px: 640}\n"))
+    assert line == "conf/markwatch.yaml:1 recogniser.max_width_px: unknown key"
 
 
 def test_load_when_several_keys_are_wrong_then_tells_all_with_file_and_line(tmp_path):

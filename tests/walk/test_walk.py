@@ -17,6 +17,7 @@ from made import picture
 from plants import Plant, run
 
 from flows import vocabulary
+from stages.recognisers.checkpoint import EMBEDDED
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLES = CHECKOUT / "data" / "samples"
@@ -81,8 +82,11 @@ def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any
     assert json.loads(last.payload)["state"] == "stopped"
 
     by_file = {row["image"]: row for row in heard}
-    codes = [by_file[row["file"]]["code"] == row["code"] for row in expected]
-    assert sum(codes) >= 0.7 * len(expected), [by_file[row["file"]] for row in expected]
+    read = [by_file[row["file"]] for row in expected]
+    given = [(row["code"], wanted["code"]) for row, wanted in zip(read, expected, strict=True)]
+    assert all(code in (None, wanted) for code, wanted in given), read
+    assert sum(code == wanted for code, wanted in given) >= 0.5 * len(expected), read
+    assert {row["model"].partition("@")[0] for row in read} == {EMBEDDED}
     assert all(row["cord"] for row in heard if row["status"] == "read")
     assert by_file["damaged.png"]["status"] == "failed"
     (failed,) = plant.filed("failed")
