@@ -10,10 +10,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from flows import plugins
 from flows.recipes import Engine
+from stages.errors import PluginError
+from stages.options import Options
 
 
 class Engines:
@@ -33,14 +36,14 @@ class Engines:
             RecogniserError: it failed to start.
         """
         plugin = plugins.load(engine.kind, engine.name)
-        key: tuple[Any, ...] = engine.key
+        key: tuple[Any, ...] = (*engine.key, engine.root)
         if plugin.per_thread:
             key = (*key, threading.get_ident())
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             if key not in self._loaded:
-                self._loaded[key] = plugin(engine.options).__enter__()
+                self._loaded[key] = plugin(_placed(engine)).__enter__()
             yield self._loaded[key]
 
     def close(self) -> None:
@@ -50,6 +53,36 @@ class Engines:
             self._locks.clear()
         for engine in loaded.values():
             engine.__exit__(None, None, None)
+
+
+def _placed(engine: Engine) -> Options:
+    """The options of an engine, those that are paths begun at its root.
+
+    An option is one by `json_schema_extra={"path": True}`. It may name something else as well, so
+    what is not there is left as it stands; but never is it looked for in the current folder, which
+    is another one under a service manager than at a terminal.
+
+    Raises:
+        PluginError: it is in the current folder, and not where it belongs.
+    """
+    options = engine.options
+    if engine.root is None:
+        return options
+    whole: dict[str, str] = {}
+    for name in options.model_fields_set:
+        value = getattr(options, name)
+        about = type(options).model_fields[name].json_schema_extra
+        if not (isinstance(about, dict) and about.get("path") and isinstance(value, str)):
+            continue
+        path = engine.root / Path(value).expanduser()
+        if path.exists():
+            whole[name] = str(path)
+        elif Path(value).exists():
+            raise PluginError(
+                f"{engine.kind} {engine.name}: {name}: {value} is not in the root {engine.root}, "
+                f"where paths of the configuration begin; write {Path(value).resolve()}"
+            )
+    return options.model_copy(update=whole)
 
 
 ENGINES = Engines()

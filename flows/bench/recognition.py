@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -26,6 +26,7 @@ from rich.table import Table
 from flows.bench.products import SIDE, ProductRate, products
 from flows.choices import RecogniserChoice
 from flows.engines import ENGINES
+from flows.evaluation.complaints import shortened
 from flows.evaluation.contenders import alone
 from flows.evaluation.labels import LabelSet, limited, read_sets
 from flows.reading import image_of
@@ -199,24 +200,29 @@ def _use_threads(threads: int) -> None:
 
 def _crops(sets: Sequence[LabelSet], errors: Console) -> tuple[list[np.ndarray], int]:
     """The crops that are no blanks, and the number of those that are: no engine is asked there."""
-    for words in (words for each in sets for words in each.complaints):
+    for words in shortened([words for each in sets for words in each.complaints]):
         errors.print(f"markwatch: {words}")
-    found = list(_decoded(sets))
+    found = _decoded(sets)
     crops = [crop for crop in found if contrast(crop) >= MIN_CONTRAST_GREY_LEVELS]
     if not crops:
         raise ConfigError("every picture is blank; give crops with text")
     return crops, len(found) - len(crops)
 
 
-def _decoded(sets: Sequence[LabelSet]) -> Iterator[np.ndarray]:
+def _decoded(sets: Sequence[LabelSet]) -> list[np.ndarray]:
+    """The crops; those that do not open are told at once."""
+    pixels, wrong = [], []
     for label in (label for each in sets for label in each.labels):
         image = image_of(label.path)
-        if isinstance(image, Failure):
-            raise ImageError(f"{label.path}: {image.reason}")
         try:
-            yield decode(image, DecodeOptions())[0].pixels
+            if isinstance(image, Failure):
+                raise ImageError(image.reason)
+            pixels.append(decode(image, DecodeOptions())[0].pixels)
         except ImageError as error:
-            raise ImageError(f"{label.path}: {error}") from error
+            wrong.append(f"{label.place}: {label.file}: {error}; leave the row out")
+    if wrong:
+        raise ImageError("\n".join(shortened(wrong)))
+    return pixels
 
 
 def _choice(checkpoint: str | None, **options: object) -> RecogniserChoice:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -63,9 +64,10 @@ def names(texts: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def alone(name: str, choice: RecogniserChoice, threads: int) -> Contender:
-    """A recogniser that is shown crops."""
-    return Contender(name, _on_threads(Engine("recogniser", choice.use, choice.options), threads))
+def alone(name: str, choice: RecogniserChoice, threads: int, root: Path | None = None) -> Contender:
+    """A recogniser that is shown crops; `root` is its configuration's, None on a command line."""
+    engine = Engine("recogniser", choice.use, choice.options, root)
+    return Contender(name, _on_threads(engine, threads))
 
 
 def within(name: str, recipe: Recipe, choice: RecogniserChoice | None, threads: int) -> Contender:

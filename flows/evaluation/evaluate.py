@@ -13,9 +13,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from flows import reading, settings, telemetry
-from flows.engines import ENGINES
+from flows.engines import ENGINES, warm
 from flows.evaluation import contenders, pictures
 from flows.evaluation.calibration import reliability
+from flows.evaluation.complaints import Complaints
 from flows.evaluation.contenders import Contender
 from flows.evaluation.labels import LabelSet, limited, read_sets
 from flows.evaluation.predictions import Prediction, PredictionWriter, predict
@@ -53,26 +54,22 @@ def evaluate(
     telemetry.configure(settings.LogOptions(level="error"))
     if curve is not None:
         pictures.require(curve)
-    if predictions is not None and predictions.resolve() in {path.resolve() for path in labels}:
-        raise ConfigError(f"{predictions} is a label file; write the predictions elsewhere")
+    if predictions is not None:
+        _require(predictions, labels)
     sets = list(limited(read_sets(labels), limit))
     chosen, options = _contenders(root, recognisers, recipe, threads)
     _use_threads(threads)
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    complaints: list[str] = []
-
-    def complain(words: str) -> None:
-        complaints.append(words)
-        errors.print(f"markwatch: {words}")
-
-    for each in sets:
-        for words in each.complaints:
-            complain(words)
+    complain = Complaints(lambda words: errors.print(f"markwatch: {words}"))
+    for words in (words for each in sets for words in each.complaints):
+        complain(words)
     try:
-        found = _predictions(sets, chosen, options, predictions, errors, complain)
+        # before a file is written over: an engine may not be there
         models = [f"{each.name}: {_what(each)}" for each in chosen]
+        found = _predictions(sets, chosen, options, predictions, errors, complain)
     finally:
         ENGINES.close()
+        complain.close()
     rng = np.random.default_rng(_SEED)
     results = [_result(name, own, rng) for name, rows in found for own in zip(*rows, strict=True)]
     if not results:
@@ -82,7 +79,15 @@ def evaluate(
     show(results, models, console)
     if curve is not None:
         pictures.draw_results(results, curve)
-    return ImageError.exit_code if complaints else 0
+    return ImageError.exit_code if complain.count else 0
+
+
+def _require(predictions: Path, labels: Sequence[Path]) -> None:
+    """Find out before the work whether the predictions can be written here."""
+    if predictions.resolve() in {path.resolve() for path in labels}:
+        raise ConfigError(f"{predictions} is a label file; write the predictions elsewhere")
+    if not predictions.parent.is_dir():
+        raise ConfigError(f"no such folder: {predictions.parent}; make it, or choose another file")
 
 
 def _contenders(
@@ -96,7 +101,8 @@ def _contenders(
         return [contenders.alone(name, choice, threads) for name, choice in pairs], DecodeOptions()
     site = settings.load(root)
     if recipe is None:
-        return [contenders.alone(site.recogniser.use, site.recogniser, threads)], site.decode
+        own = contenders.alone(site.recogniser.use, site.recogniser, threads, Layout(root).root)
+        return [own], site.decode
     whole = []
     for name, choice in zip(named or (recipe,), choices or (None,), strict=True):
         own = site.model_copy(update={"recogniser": choice} if choice else {})
@@ -117,6 +123,7 @@ def _what(contender: Contender) -> str:
     if isinstance(contender.reads, Engine):
         with ENGINES.use(contender.reads) as recogniser:
             return recogniser.model
+    warm(contender.reads.engines)
     plan = contender.reads.fields[0]
     with ENGINES.use(plan.recogniser) as recogniser:
         return f"{recogniser.model} in recipe {contender.reads.version}"
@@ -131,26 +138,37 @@ def _predictions(
     complain: Callable[[str], None],
 ) -> list[tuple[str, list[tuple[Prediction, ...]]]]:
     """Each set's name and, for each of its pictures, one prediction a contender."""
-    found = []
+    found: list[tuple[str, list[tuple[Prediction, ...]]]] = []
     with ExitStack() as stack:
         writer = None
         if out is not None:
             try:
-                file = stack.enter_context(out.open("w", newline="", encoding="utf-8"))
+                # by line, so that a stop keeps what was read
+                opened = out.open("w", newline="", encoding="utf-8", buffering=1)
             except OSError as error:
-                raise ConfigError(f"{out} cannot be written: {error.strerror}") from error
+                raise ConfigError(
+                    f"{out} cannot be written: {error.strerror}; choose another file"
+                ) from error
+            file = stack.enter_context(opened)
             writer = PredictionWriter(file, sets=len(sets) > 1, contenders=len(chosen) > 1)
         progress = stack.enter_context(
             Progress(console=errors, transient=True, disable=not errors.is_terminal)
         )
-        for each in sets:
-            rows = []
-            tracked = progress.track(each.labels, description=each.name)
-            for row in predict(tracked, chosen, options, complain):
-                rows.append(row)
-                for one in row if writer else ():
-                    writer.write(each.name, one)
-            found.append((each.name, rows))
+        try:
+            for each in sets:
+                rows: list[tuple[Prediction, ...]] = []
+                found.append((each.name, rows))
+                tracked = progress.track(each.labels, description=each.name)
+                for row in predict(tracked, chosen, options, complain):
+                    rows.append(row)
+                    for one in row if writer else ():
+                        writer.write(each.name, one)
+        except KeyboardInterrupt:
+            done = sum(len(rows) for _, rows in found)
+            every = sum(len(each.labels) for each in sets)
+            kept = f"{out} holds them" if out else "`--predictions OUT.csv` would have kept them"
+            errors.print(f"markwatch: stopped after {done} of {every} pictures; {kept}")
+            raise
     return found
 
 

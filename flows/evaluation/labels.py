@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flows.evaluation.complaints import shortened
+from flows.spreadsheets import Row, read_rows
 from stages.errors import ConfigError
 
 COLUMNS = ("file", "text")
@@ -15,11 +16,15 @@ COLUMNS = ("file", "text")
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A picture and what is to be read in it; an empty text means nothing. `file` as written."""
+    """A picture and what is to be read in it; an empty text means nothing.
+
+    `file` as written, and `place` where: `my/labels.csv:17`.
+    """
 
     file: str
     path: Path
     text: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,46 +51,37 @@ def read_sets(paths: Sequence[Path]) -> tuple[LabelSet, ...]:
 
 
 def _read(path: Path) -> LabelSet:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise ConfigError(
-                    f"{path}: no column {' and no column '.join(missing)}; "
-                    f"the first line must be {','.join(COLUMNS)}"
-                )
-            rows = [_label(row, path, reader.line_num) for row in reader]
-    except FileNotFoundError as error:
-        raise ConfigError(f"no such file: {path}; give a CSV with {','.join(COLUMNS)}") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} is no CSV in UTF-8: {error}") from error
+    rows = [_label(row, path) for row in read_rows(path, COLUMNS)]
     labels = tuple(row for row in rows if isinstance(row, Label))
     complaints = tuple(row for row in rows if isinstance(row, str))
     if not labels:
-        raise ConfigError(
-            "\n".join([*complaints, f"{path} names no picture; write a row for each: file,text"])
-        )
+        remedy = "mend the lines above" if complaints else "write a row for each picture: file,text"
+        lines = [*shortened(complaints), f"{path} has no row that can be used; {remedy}"]
+        raise ConfigError("\n".join(lines))
     name = path.resolve().parent.name if path.stem == "labels" else path.stem
     return LabelSet(name or path.stem, labels, complaints)
 
 
-def _label(row: Mapping[str | None, str | None], path: Path, line: int) -> Label | str:
-    file, text = (row[name] for name in COLUMNS)
+def _label(row: Row, path: Path) -> Label | str:
+    place = f"{path}:{row.line}"
+    file, text = (row.cells.get(name) for name in COLUMNS)
     if not file:
-        return f"{path}:{line}: no file is named; write file,text"
+        return f"{place}: no file is named; write file,text"
     if text is None:
+        return f"{place}: no text; write file,text (an empty text where nothing is to be read)"
+    if row.surplus:
         return (
-            f"{path}:{line}: no text; write file,text (an empty text where nothing is to be read)"
+            f"{place}: more cells than columns; put a text that holds the separator into quotes: "
+            f'{file},"..."'
         )
-    if None in row:
-        return f'{path}:{line}: too many columns; put a text with a comma into quotes: {file},"..."'
     picture = path.parent / file
     if not picture.is_file():
-        return f"{path}:{line}: no such picture: {picture}; files are named relative to the CSV"
-    return Label(file, picture, text.strip())
+        # as a Windows machine writes it
+        other = path.parent / file.replace("\\", "/")
+        if not other.is_file():
+            return f"{place}: no such picture: {picture}; files are named relative to the CSV"
+        picture = other
+    return Label(file, picture, text, place)
 
 
 def limited(sets: Sequence[LabelSet], most: int | None) -> Iterator[LabelSet]:

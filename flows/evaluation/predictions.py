@@ -63,7 +63,7 @@ def predict(
                 cold = False
             yield tuple(_predict(label, each, options, complain) for each in contenders)
         except ImageError as error:
-            complain(f"{label.path}: {error}")
+            complain(f"{label.place}: {label.file}: {error}")
 
 
 def _predict(
@@ -76,7 +76,7 @@ def _predict(
     try:
         text, trust, ms = read(label, contender.reads, options)
     except RecogniserError as error:
-        complain(f"{label.path}: {contender.name}: {error}")
+        complain(f"{label.place}: {label.file}: {contender.name}: {error}")
         text, trust, ms = "", None, None
     return Prediction(contender.name, label.file, label.text, text, trust, ms)
 

@@ -41,7 +41,9 @@ def show(results: Sequence[Result], models: Sequence[str], console: Console) -> 
         "coverage: pictures whose code may be given out, by a threshold of the confidence (over),"
         " so that at most so many of those codes are wrong (wrong/given).\n"
         "intervals, 95 %: of coverage by bootstrap over pictures, of false reads after Clopper and"
-        " Pearson. ECE: expected calibration error of the confidence.",
+        " Pearson. ECE: expected calibration error of the confidence.\n"
+        "never read: characters of the labels, outside [A-Z0-9], that no reading has; it may be"
+        " that the recogniser cannot write them.",
         style="dim",
         highlight=False,
     )
@@ -50,8 +52,9 @@ def show(results: Sequence[Result], models: Sequence[str], console: Console) -> 
 def _table(*heads: str) -> Table:
     table = Table(box=None, pad_edge=False)
     for head in heads:
-        right = head not in ("set", "recogniser", "read as")
-        table.add_column(head, justify="right" if right else "left", no_wrap=head != "read as")
+        listed = head in ("read as", "never read")
+        left = listed or head in ("set", "recogniser")
+        table.add_column(head, justify="left" if left else "right", no_wrap=not listed)
     return table
 
 
@@ -123,10 +126,14 @@ def _point(point: OperatingPoint) -> str:
 
 
 def _confusions(results: Sequence[Result]) -> Table:
-    table = _table("set", "recogniser", "read as")
+    table = _table("set", "recogniser", "read as", "never read")
     for each in results:
-        shown = each.scores.confusions[:_SHOWN_CONFUSIONS]
-        table.add_row(each.set_name, each.contender, "  ".join(map(_confusion, shown)) or "-")
+        scores = each.scores
+        cells = (
+            "  ".join(map(_confusion, every[:_SHOWN_CONFUSIONS])) or "-"
+            for every in (scores.confusions, scores.never_read)
+        )
+        table.add_row(each.set_name, each.contender, *cells)
     return table
 
 

@@ -45,6 +45,8 @@ class Scores:
     """The scores of one recogniser on one set; `ms` is wall time a picture, without decoding.
 
     `blanks` pictures have nothing to be read, and in `false_texts` of them something was.
+    `never_read` are characters outside [A-Z0-9] that stand in texts and in nothing that was read:
+    it may be that the recogniser cannot write them.
     """
 
     pictures: int
@@ -55,6 +57,7 @@ class Scores:
     ms_mean: float
     ms_p95: float
     confusions: tuple[Confusion, ...]
+    never_read: tuple[Confusion, ...]
 
 
 def plain(text: str) -> str:
@@ -82,6 +85,7 @@ def score(predictions: Sequence[Prediction]) -> Scores:
         ms_mean=float(np.mean(times)),
         ms_p95=float(np.percentile(times, 95)),
         confusions=confusions(plain_pairs),
+        never_read=_never_read(pairs),
     )
 
 
@@ -100,5 +104,20 @@ def confusions(pairs: Sequence[tuple[str, str]]) -> tuple[Confusion, ...]:
             lost = "" if edit.tag == "insert" else truth[edit.src_pos]
             put = "" if edit.tag == "delete" else read[edit.dest_pos]
             counts[lost, put] += 1
+    return _ordered(counts)
+
+
+def _never_read(pairs: Sequence[tuple[str, str]]) -> tuple[Confusion, ...]:
+    written = {char for _, read in pairs for char in read}
+    counts = Counter(
+        (char, "")
+        for truth, _ in pairs
+        for char in truth
+        if char not in written and not char.isspace() and not plain(char)
+    )
+    return _ordered(counts)
+
+
+def _ordered(counts: Counter[tuple[str, str]]) -> tuple[Confusion, ...]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Confusion(truth, read, count) for (truth, read), count in ordered)

@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flows.training.network import Network, Shape, encode_texts, loss
+from flows.training.stopping import STATE
 from flows.training.stream import Batch
 from flows.training.validation import Score
 from stages.errors import ConfigError
@@ -259,7 +260,7 @@ def read(path: Path) -> Network:
     return network
 
 
-BEST, STATE = "best.pt", "state.pt"
+BEST = "best.pt"
 _TELL_SECONDS = 15.0
 _SAVE_SECONDS = 120.0
 

@@ -6,7 +6,6 @@ processes, or, on a CUDA device, by the device itself; the code is the same.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,6 +20,7 @@ from flows.training.drawing.strips import Strip, StripMaker
 from flows.training.marking.mark import mark
 from flows.training.marking.surfaces import Surfaces
 from flows.training.material.fonts import FaceSet, faces
+from flows.training.stopping import step_aside
 from flows.training.wording.texts import Texts
 from stages.errors import ConfigError
 
@@ -209,9 +209,7 @@ def batches(
 
 
 def _unshaken(worker: int) -> None:
-    """A stop of the whole process group is the trainer's to answer; it ends its workers itself."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, signal.SIG_IGN)
+    step_aside()
 
 
 def training_studio(material: Path, texts: Texts, size: tuple[int, int], batch: int) -> Studio:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from flows.training.complete import complete
 from flows.training.export import export, load
 from flows.training.material.credits import write_credits
 from flows.training.network import Network, Shape
-from flows.training.stream import Ramp, batches, training_studio
+from flows.training.stream import Batch, Ramp, batches, training_studio
 from flows.training.validation import ValidationSet
 from flows.training.wording.texts import Texts
 from stages.errors import ConfigError
@@ -63,8 +62,16 @@ class Budget:
             raise ConfigError(f"device {name} does not work here; try `--device cpu`") from error
 
 
-def train(run: Path, material: Path | None, start: Path | None, budget: Budget) -> Path:
+def train(
+    run: Path,
+    material: Path | None,
+    start: Path | None,
+    budget: Budget,
+    held: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Path:
     """Fit in the folder `run`, going on where it stopped; return the checkpoint's folder.
+
+    `held` is entered for as long as a batch is fetched: a stop may only come after it.
 
     Raises:
         ConfigError: no material, or `start` is no checkpoint of this kind.
@@ -79,19 +86,32 @@ def train(run: Path, material: Path | None, start: Path | None, budget: Budget) 
     torch.manual_seed(_SEED)
     network = load(start) if start else Network(Shape())
     size = network.shape.rows, network.shape.columns
-    validation = ValidationSet.of(run, material, size, _VALIDATION)
+    validation = ValidationSet.of(run, material, size, _VALIDATION, fit.say)
     fitting = fit.Run(run, network, options, device)
+    fit.say(f"opening the typefaces and textures of {material}")
     studio = training_studio(material, Texts(), size, options.batch)
     ramp = Ramp(
         0 if start else CLEAN_SAMPLES // options.batch,
         0 if start else RAMP_SAMPLES // options.batch,
     )
     made = batches(studio, ramp, _SEED, fitting.progress.batches, budget.processes, device)
-    with _stoppable(run):
-        fitting.fit(made, validation, fit.say)
+    fit.say(
+        f"fitting on {device}: {fitting.progress.samples:,} of {options.samples:,} pictures"
+        + (f" or {options.minutes:g} minutes" if options.minutes else "")
+    )
+    fitting.fit(_fetched(made, held), validation, fit.say)
     folder = publish(run, validation)
     write_credits(material, folder)
     return folder
+
+
+def _fetched(
+    made: Iterator[Batch], held: Callable[[], AbstractContextManager[None]]
+) -> Iterator[Batch]:
+    while True:
+        with held():
+            batch = next(made)
+        yield batch
 
 
 def adapt(
@@ -118,18 +138,18 @@ def adapt(
         raise ConfigError(
             f"{root / EVALUATION} holds no general set to judge by; run in a checkout of markwatch"
         )
-    with _stoppable(run):
-        folder = tune.tune(
-            start or locate(EMBEDDED, allow_download=False),
-            labels,
-            general,
-            run,
-            budget.limit(tune.OPTIONS),
-            formats=formats,
-            fonts=fonts,
-            material=material,
-            device=budget.place(),
-        )
+    fit.say(f"reading the crops, and the general set in {general[0].parents[1]}")
+    folder = tune.tune(
+        start or locate(EMBEDDED, allow_download=False),
+        labels,
+        general,
+        run,
+        budget.limit(tune.OPTIONS),
+        formats=formats,
+        fonts=fonts,
+        material=material,
+        device=budget.place(),
+    )
     fit.say(f"set `checkpoint: {folder.resolve()}` for the trocr recogniser to use it")
     return folder
 
@@ -144,6 +164,7 @@ def publish(run: Path, validation: ValidationSet) -> Path:
     if not best.exists():
         raise ConfigError(f"{run}: no weights have been evaluated yet; let it train longer")
     folder = run / "checkpoint"
+    fit.say("calibrating the best weights")
     export(fit.read(best), folder)
     complete(
         folder,
@@ -153,21 +174,6 @@ def publish(run: Path, validation: ValidationSet) -> Path:
     )
     fit.say(f"{folder}: the best weights so far")
     return folder
-
-
-@contextmanager
-def _stoppable(run: Path) -> Iterator[None]:
-    """Let a service manager's stop save the run as Ctrl-C does, and say how to go on."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt:
-        learned = (run / fit.STATE).exists()
-        kept = f"{run} keeps what was learned, and the same command goes on"
-        fit.say(f"stopped; {kept if learned else 'nothing was learned yet'}")
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 _SEED = 3

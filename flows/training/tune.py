@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from flows.evaluation.complaints import shortened
 from flows.evaluation.labels import Label, read_sets
 from flows.training import fit
 from flows.training.camera.photograph import model_input, photograph
@@ -163,10 +164,13 @@ def read_crops(paths: Sequence[Path]) -> Crops:
         ConfigError: a label file is wrong, or names a picture or a text that cannot be used.
     """
     sets = read_sets(paths)
-    if wrong := [complaint for each in sets for complaint in each.complaints]:
-        raise ConfigError("\n".join(wrong))
     labels = [label for each in sets for label in each.labels]
-    pictures = [_picture(label) for label in labels]
+    read = [_picture(label) for label in labels]
+    wrong = [complaint for each in sets for complaint in each.complaints]
+    wrong += [each for each in read if isinstance(each, str)]
+    if wrong:
+        raise ConfigError("\n".join(shortened(wrong)))
+    pictures = [each for each in read if not isinstance(each, str)]
     rows, columns = CANVAS
     return Crops(
         torch.from_numpy(
@@ -232,19 +236,18 @@ def _studio(
     return Studio(texts, FaceSet(found), surfaces, size, batch)
 
 
-def _picture(label: Label) -> np.ndarray:
+def _picture(label: Label) -> np.ndarray | str:
+    """The crop in grey, or why its row cannot be used."""
     if unknown := set(label.text) - set(ALPHABET):
-        raise ConfigError(
-            f"{label.path}: `{label.text}` has {''.join(sorted(unknown))}, unknown to the network; "
-            "leave the row out"
+        return (
+            f"{label.place}: `{label.text}` has {''.join(sorted(unknown))}, unknown to the "
+            "network; leave the row out"
         )
     if len(label.text) > MAX_LENGTH:
-        raise ConfigError(
-            f"{label.path}: `{label.text}` is over {MAX_LENGTH} characters; leave the row out"
-        )
+        return f"{label.place}: `{label.text}` is over {MAX_LENGTH} characters; leave the row out"
     picture = cv2.imread(str(label.path), cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise ConfigError(f"{label.path} is not a picture that can be read; leave the row out")
+        return f"{label.place}: {label.file} does not open as a picture; leave the row out"
     return picture
 
 

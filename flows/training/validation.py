@@ -5,7 +5,8 @@ It is rendered once for a run, from another seed than the shipped evaluation set
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,11 +81,18 @@ class ValidationSet:
     tiers: torch.Tensor
 
     @classmethod
-    def of(cls, folder: Path, material: Path, size: tuple[int, int], count: int) -> ValidationSet:
+    def of(
+        cls,
+        folder: Path,
+        material: Path,
+        size: tuple[int, int],
+        count: int,
+        say: Callable[[str], None],
+    ) -> ValidationSet:
         """The set of the run in `folder`, rendered at its first start: `count` pictures a tier."""
         path = folder / "validation.npz"
         if not path.exists():
-            cls._render(path, material, size, count)
+            cls._render(path, material, size, count, say)
         with np.load(path) as kept:
             return cls(
                 torch.from_numpy(kept["pictures"]),
@@ -93,15 +101,25 @@ class ValidationSet:
             )
 
     @staticmethod
-    def _render(path: Path, material: Path, size: tuple[int, int], count: int) -> None:
+    def _render(
+        path: Path,
+        material: Path,
+        size: tuple[int, int],
+        count: int,
+        say: Callable[[str], None],
+    ) -> None:
         pictures, texts, tiers = [], [], []
         for at, tier in enumerate(TIERS):
+            say(f"rendering what the run is judged by, once: {count} pictures, {tier.name}")
             for shots, read in held_out(material, tier, count, _SEED):
                 pictures.append((model_input(shots, size) * 255).round().to(torch.uint8))
                 texts += read
                 tiers += [at] * len(read)
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, pictures=torch.cat(pictures).numpy(), texts=np.array(texts), tiers=tiers)
+        part = path.with_suffix(".part.npz")
+        np.savez(part, pictures=torch.cat(pictures).numpy(), texts=np.array(texts), tiers=tiers)
+        # a stop in the middle must not leave a set that is cut short
+        os.replace(part, path)
 
     def score(self, network: Network, device: torch.device) -> tuple[Score, ...]:
         """Read every picture; blanks count like all others."""

@@ -111,7 +111,11 @@ def test_bench_when_run_then_a_row_each_and_float32_reads_as_generate(checkpoint
     ("spoil", "error", "words"),
     [
         (lambda path: path.unlink(), ConfigError, "no such file"),
-        (lambda path: (path.parent / "0.png").write_bytes(b"no"), ImageError, "0.png: "),
+        (
+            lambda path: (path.parent / "0.png").write_bytes(b"no"),
+            ImageError,
+            r"labels\.csv:2: 0\.png: .*; leave the row out",
+        ),
     ],
 )
 def test_bench_when_the_crops_are_bad_then_says_which(labels, spoil, error, words):
@@ -120,6 +124,17 @@ def test_bench_when_the_crops_are_bad_then_says_which(labels, spoil, error, word
 
     with pytest.raises(error, match=words):
         bench([path], checkpoint=None, threads=1, limit=None)
+
+
+def test_bench_when_several_pictures_are_bad_then_told_at_once(labels):
+    path = labels("A1", "B2", "C3")
+    for name in ("0.png", "2.png"):
+        (path.parent / name).write_bytes(b"")
+
+    with pytest.raises(ImageError) as caught:
+        bench([path], checkpoint=None, threads=1, limit=None)
+    lines = str(caught.value).splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{path}:2", f"{path}:4"]
 
 
 def test_bench_when_there_is_nothing_to_read_then_refuses(labels):

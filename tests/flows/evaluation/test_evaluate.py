@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
+import signal
+import subprocess
 
+import markwatch_faults as faults
 import pytest
 from made import picture
-from plants import Plant, run
+from plants import COMMAND, Plant, environment, run, wait_until
 
 
 @pytest.fixture
@@ -90,8 +94,8 @@ def test_evaluate_when_rows_and_pictures_are_bad_then_told_and_the_others_are_me
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("markwatch: ") for line in lines)
-    assert "labels.csv:4: no such picture" in lines[0]
-    assert "1.png: not a picture" in lines[1]
+    assert f"{crops[1]}:4: no such picture" in lines[0]
+    assert f"{crops[1]}:3: 1.png: not a picture" in lines[1]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +107,8 @@ def test_evaluate_when_rows_and_pictures_are_bad_then_told_and_the_others_are_me
         (("{labels}", "--recogniser", "trocr:checkpoint=no/such"), 69, "is not on this machine"),
         (("{labels}", "--recipe", "nothing"), 78, "no recipe is called 'nothing'"),
         (("{labels}", "--predictions", "{labels}"), 78, "write the predictions elsewhere"),
-        (("{labels}", "--predictions", "none/out.csv"), 78, "cannot be written"),
+        (("{labels}", "--predictions", "none/out.csv"), 78, "no such folder: none; make it"),
+        (("{labels}", "--predictions", "."), 78, "choose another file"),
         (("{labels}", "--curve", "risk.xyz"), 78, "no kind of picture"),
     ],
 )
@@ -118,3 +123,53 @@ def test_evaluate_when_misused_then_says_so_in_one_line(crops, arguments, status
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
     assert crops[0].read_text() == before
+
+
+def test_evaluate_when_an_engine_is_not_there_then_a_file_of_predictions_stays_as_it_was(
+    crops, tmp_path
+):
+    out = tmp_path / "out.csv"
+    out.write_text("of the last time")
+
+    done = run(
+        *("evaluate", str(crops[0]), "--recogniser", "scripted"),
+        *("--recogniser", "trocr:checkpoint=no/such", "--predictions", str(out)),
+    )
+
+    assert done.returncode == 69
+    assert len(done.stderr.splitlines()) == 1
+    assert out.read_text() == "of the last time"
+
+
+def test_evaluate_when_no_reading_has_a_character_then_the_table_names_it(crops):
+    crops[0].write_text("file,text\n0.png,Ω100\n")
+
+    done = run("evaluate", str(crops[0]), "--recogniser", "scripted")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"good +scripted +\+G 1 +-Ω 1", done.stdout)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_evaluate_when_stopped_then_what_was_read_is_kept(tmp_path, number):
+    # the second picture hangs
+    for name, level in (("0", 100), ("1", faults.HANG)):
+        picture(tmp_path / f"{name}.png", level)
+    labels, out = tmp_path / "labels.csv", tmp_path / "out.csv"
+    labels.write_text("file,text\n0.png,G100\n1.png,G101\n")
+    command = [*COMMAND, "evaluate", str(labels), "--recogniser", "scripted"]
+    process = subprocess.Popen(
+        [*command, "--predictions", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+    wait_until(lambda: out.exists() and "0.png" in out.read_text(), "the first prediction")
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+
+    assert out.read_text().splitlines()[1].startswith("0.png,G100,G100,")
+    assert "Traceback" not in said
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert said == f"markwatch: stopped after 1 of 2 pictures; {out} holds them\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from made import picture
 
+from flows.evaluation.complaints import SHOWN
 from flows.evaluation.labels import limited, read_sets
 from stages.errors import ConfigError
 
@@ -34,21 +35,52 @@ def test_labels_when_rows_are_bad_then_each_is_told_with_its_line_and_the_rest_i
     (found,) = read_sets([path])
 
     assert [each.text for each in found.labels] == ["good"]
-    words = ("too many columns", "no such picture", "no text", "no file is named")
+    words = ("more cells than columns", "no such picture", "no text", "no file is named")
     assert len(found.complaints) == len(words)
     for line, (complaint, expected) in enumerate(zip(found.complaints, words, strict=True), 2):
         assert complaint.startswith(f"{path}:{line}: {expected}")
 
 
+def test_labels_when_read_then_each_knows_its_place(write_labels):
+    path = write_labels("set", "file;text\n\na.png;A\nb.png;\n")
+    for name in ("a.png", "b.png"):
+        picture(path.parent / name, 100)
+
+    (found,) = read_sets([path])
+
+    assert [each.place for each in found.labels] == [f"{path}:3", f"{path}:4"]
+
+
+def test_labels_when_written_on_windows_then_the_folders_are_found(write_labels):
+    path = write_labels("set", "file,text\nsub\\a.png,A\n")
+    picture(path.parent / "sub" / "a.png", 100)
+
+    (found,) = read_sets([path])
+
+    assert found.labels[0].file == "sub\\a.png"
+    assert found.labels[0].path == path.parent / "sub" / "a.png"
+
+
+def test_labels_when_no_picture_is_there_then_a_screenful_of_rows_and_their_number(write_labels):
+    rows = "".join(f"{number}.png,A\n" for number in range(500))
+
+    with pytest.raises(ConfigError) as caught:
+        read_sets([write_labels("set", f"file,text\n{rows}")])
+
+    *shown, number, remedy = str(caught.value).splitlines()
+    assert len(shown) == SHOWN
+    assert all(": no such picture: " in line for line in shown)
+    assert number == f"and {500 - SHOWN} more like these, 500 in all"
+    assert remedy.endswith("has no row that can be used; mend the lines above")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "no column file and no column text; the first line must be file,text"),
-        ("file,label\na.png,A\n", "no column text"),
-        ("file,text\n", "names no picture"),
+        ("", "the first line must be file,text"),
+        ("file,label\na.png,A\n", "does not name the columns"),
+        ("file,text\n", "has no row that can be used; write a row for each picture: file,text"),
         ("file,text\nnone.png,A\n", "no such picture"),
-        (b"file,text\na.png,\xff\n", "no CSV in UTF-8"),
-        ('file,text\na.png,"A\n', "no CSV in UTF-8"),
     ],
 )
 def test_labels_when_the_file_is_wrong_then_the_error_says_how_to_mend_it(

@@ -29,7 +29,10 @@ def _unloaded():
 def labels(tmp_path):
     def make(*levels):
         paths = [picture(tmp_path / f"{number}.png", of) for number, of in enumerate(levels)]
-        return [Label(path.name, path, f"G{of}") for path, of in zip(paths, levels, strict=True)]
+        return [
+            Label(path.name, path, f"G{of}", f"labels.csv:{line}")
+            for line, (path, of) in enumerate(zip(paths, levels, strict=True), 2)
+        ]
 
     return make
 
@@ -77,7 +80,7 @@ def test_predict_when_a_picture_is_bad_then_it_is_told_and_the_others_are_read(l
 
     assert [row[0].predicted for row in rows] == ["G101", "G102"]
     assert len(complaints) == 1
-    assert complaints[0].startswith(f"{made[0].path}: not a picture")
+    assert complaints[0].startswith("labels.csv:2: 0.png: not a picture")
 
 
 def test_predict_when_an_engine_fails_then_it_has_read_nothing_there(labels):
@@ -86,7 +89,7 @@ def test_predict_when_an_engine_fails_then_it_has_read_nothing_there(labels):
     assert [row[0].predicted for row in rows] == ["G100", "", "G101"]
     assert (rows[1][0].confidence, rows[1][0].ms) == (None, None)
     assert len(complaints) == 1
-    assert "1.png: scripted: the engine says no" in complaints[0]
+    assert complaints[0].startswith("labels.csv:3: 1.png: scripted: the engine says no")
 
 
 def test_predict_when_by_a_recipe_then_only_a_code_that_is_given_out_counts(labels, recipe):

@@ -57,6 +57,23 @@ def test_confusions_when_edits_differ_then_pairs_are_counted_and_the_frequent_co
     )
 
 
+def test_score_when_no_reading_has_a_character_of_the_labels_then_it_is_told(prediction):
+    found = score(
+        [
+            prediction("Ω-1Ω", "1"),
+            prediction("ä b", "b"),
+            prediction("A.1", "A.1"),
+            prediction("C", ""),
+        ]
+    )
+
+    assert found.never_read == (
+        Confusion("Ω", "", 2),
+        Confusion("-", "", 1),
+        Confusion("ä", "", 1),
+    )
+
+
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=6))
 def test_confusions_when_counted_then_as_many_as_the_errors_of_the_rate(pairs):
     from flows.evaluation.predictions import Prediction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +60,11 @@ def labelled(folder: Path, texts: list[str]) -> Path:
 
 
 def test_train_from_a_checkpoint_goes_on_and_publishes_the_best(
-    tmp_path: Path, material: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    material: Path,
+    start: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(train, "_VALIDATION", 4)
     monkeypatch.setattr(stream, "_SURFACES", 13)
@@ -75,22 +78,18 @@ def test_train_from_a_checkpoint_goes_on_and_publishes_the_best(
         "texture,steel,CC0-1.0,test,1,trained",
     ]
     assert len((run / "progress.csv").read_text().splitlines()) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if not line.startswith("  ")] == [
+        "rendering what the run is judged by, once: 4 pictures, clean",
+        "rendering what the run is judged by, once: 4 pictures, plant",
+        "rendering what the run is judged by, once: 4 pictures, hard",
+        f"opening the typefaces and textures of {material}",
+        "fitting on cpu: 0 of 64 pictures",
+        "calibrating the best weights",
+        f"{checkpoint}: the best weights so far",
+    ]
     # the budget is spent: nothing more is fitted
     assert train.train(run, material, start, BUDGET) == checkpoint
-
-
-def test_train_when_told_to_stop_keeps_the_run_and_says_how_to_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), train._stoppable(tmp_path):
-        signal.raise_signal(signal.SIGTERM)
-    assert "nothing was learned yet" in capsys.readouterr().err
-    (tmp_path / "state.pt").touch()
-    with pytest.raises(KeyboardInterrupt), train._stoppable(tmp_path):
-        signal.raise_signal(signal.SIGTERM)
-    assert "the same command goes on" in capsys.readouterr().err
-    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_train_without_material_says_how_to_fetch_it(tmp_path: Path) -> None:
@@ -129,8 +128,14 @@ def test_adapt_to_crops_gives_a_checkpoint_that_is_no_worse(
     ("texts", "complaint"),
     [
         (["A1"] * 19, "19 labelled crops are too few; label at least 20"),
-        (["A1"] * 20 + ["Ω"], "unknown to the network; leave the row out"),
-        (["A1"] * 20 + ["1" * 25], "over 24 characters; leave the row out"),
+        (
+            ["A1"] * 20 + ["Ω"],
+            r"mine/labels\.csv:22: `Ω` has Ω, unknown to the network; leave the row out",
+        ),
+        (
+            ["A1"] * 20 + ["1" * 25],
+            r"mine/labels\.csv:22: `1+` is over 24 characters; leave the row out",
+        ),
     ],
 )
 def test_adapt_with_labels_that_do_not_do_says_why(
@@ -175,13 +180,20 @@ def test_adapt_in_the_folder_of_another_run_is_refused(
         train.adapt(frozen, tmp_path / "run", start, [other], [], [], None, budget)
 
 
-def test_adapt_with_a_picture_that_is_missing_says_which(
+def test_adapt_with_rows_that_do_not_do_says_all_of_them_with_their_lines(
     tmp_path: Path, frozen: Path, start: Path
 ) -> None:
-    labels = labelled(tmp_path / "mine", ["A1"] * 21)
+    labels = labelled(tmp_path / "mine", [*["A1"] * 20, "Ω", "Ä"])
     (tmp_path / "mine" / "7.png").unlink()
-    with pytest.raises(ConfigError, match=r"no such picture: .*7\.png"):
+    (tmp_path / "mine" / "8.png").write_bytes(b"no picture")
+    with pytest.raises(ConfigError) as caught:
         train.adapt(frozen, tmp_path / "run", start, [labels], [], [], None, BUDGET)
+    lines = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{labels}:").partition(": ")[0] for line in lines] == [
+        *("9", "10", "22", "23")
+    ]
+    assert "no such picture" in lines[0]
+    assert "8.png does not open as a picture; leave the row out" in lines[1]
 
 
 def test_rendering_over_a_set_without_material_leaves_it_as_it_was(

@@ -1,0 +1,31 @@
+"""The commands that measure and train: options that would count for nothing are refused."""
+
+from __future__ import annotations
+
+import pytest
+from plants import run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ("bench", "--limit", "3", "--threads", "2"),
+            "`--threads` and `--limit`: only with `--recognition`; add `--recognition LABELS.csv`",
+        ),
+        (("bench", "--threads", "1"), "`--threads`: only with"),
+        (("bench", "--checkpoint", "mine"), "`--checkpoint`: only with"),
+        (
+            ("bench", "--recognition", "labels.csv", "--drops", "60"),
+            "`--drops`: only without `--recognition`; leave out either",
+        ),
+        (("train", "run", "--font", "mine.ttf"), "go with `--labels`; add `--labels LABELS.csv`"),
+    ],
+)
+def test_command_when_an_option_would_count_for_nothing_then_refused_in_one_line(arguments, words):
+    done = run(*arguments)
+
+    assert done.returncode == 78
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
