@@ -19,9 +19,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/markwatch demo
 
-# One thread a process: the tests start many, and threads that wait for each other are slow.
+# One thread a process, and as many processes as cores: threads that wait for each other are slow.
 test: $(READY)
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest $(PYTEST)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal $(PYTEST)
 
 run: $(READY)
 	$(BIN)/markwatch watch

@@ -43,6 +43,11 @@ class Listener:
             raise said
         return said
 
+    def forget(self) -> None:
+        """Drop what was said so far."""
+        while not self.said.empty():
+            self.said.get_nowait()
+
     def until(self, wanted: Callable[[Arrival], bool]) -> list[Arrival]:
         """Everything that is said up to and including the first that is wanted."""
         heard = []
