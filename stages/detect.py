@@ -2,25 +2,32 @@
 
 A detector finds the lines; this stage drops what is too small or too unsure, straightens each
 line into a crop (top left first, text running right) and maps its outline back to the original
-picture.
+picture. A line steeper than 45 degrees has no way up that can be seen: it is read both ways.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Self
 
-import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from stages.cutting import cut, widened
 from stages.detectors.layout import size
-from stages.errors import ImageError, PluginError
+from stages.errors import PluginError
 from stages.options import Options
 from stages.ports import Detector
-from stages.records import Detection, Frame, Outline, Region
-from stages.transform import for_opencv, projective
-
-_STRAIGHT_PX = 0.01
+from stages.preprocess.geometry import (
+    CropOptions,
+    FractionBox,
+    PixelBox,
+    Size,
+    crop,
+    size_of_crop,
+)
+from stages.records import Detection, Frame, Outline, Region, Turned
 
 
 class DetectOptions(Options):
@@ -36,6 +43,33 @@ class DetectOptions(Options):
     max_regions: int = Field(
         64, ge=1, description="most lines of one picture; those with the best scores are kept"
     )
+    turned: Turned = Field(
+        "doubt",
+        description="read lines turned by 180 degrees too, and take the likelier reading: in "
+        "`doubt` (a doubtful reading, or a line that runs up or down), `always`, or `never`",
+    )
+    within_px: PixelBox | None = Field(
+        None,
+        description="the part of the preprocessed picture to search: x1, y1, x2, y2; null for all",
+    )
+    within_fraction: FractionBox | None = Field(
+        None, description="the same in fractions, 0 to 1 of width and height"
+    )
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Self:
+        if self.within_px is not None and self.within_fraction is not None:
+            raise PydanticCustomError("two_parts", "give within_px or within_fraction, not both")
+        return self
+
+    @property
+    def part(self) -> CropOptions | None:
+        """The part to search, as `crop` takes it; None for the whole picture."""
+        if self.within_px is not None:
+            return CropOptions(box_px=self.within_px)
+        if self.within_fraction is not None:
+            return CropOptions(box_fraction=self.within_fraction)
+        return None
 
 
 def detect(
@@ -43,14 +77,18 @@ def detect(
 ) -> tuple[Region, ...]:
     """Find the lines of text of one field in a frame, in the detector's order.
 
-    `crop` is read-only and as large as the line is in the frame, with `margin` around it as far
-    as the frame reaches; `outline` and `box` are in original pixels, without the margin.
+    `crop` is read-only and as large as the line is in the frame, with `margin` around it as far as
+    the frame (or the part of it that is searched) reaches; `outline` and `box` are in original
+    pixels, without the margin.
 
     Raises:
         RecogniserError: the detector's engine failed.
         PluginError: the detector broke its contract.
-        ImageError: a line is too large to be cut out.
+        ImageError: a line is too large to be cut out, or the part to search, or a box of the
+            detector, is not inside the frame.
     """
+    if options.part is not None:
+        frame = crop(frame, options.part)
     found = detector.find([frame])
     if len(found) != 1:
         raise PluginError(
@@ -60,7 +98,16 @@ def detect(
     kept = [each for each in found[0] if _wanted(each, detector, options)]
     best = sorted(kept, key=lambda each: each.score, reverse=True)[: options.max_regions]
     chosen = {id(each) for each in best}
-    return tuple(_region(frame, field, each, options.margin) for each in kept if id(each) in chosen)
+    return tuple(_region(frame, field, each, options) for each in kept if id(each) in chosen)
+
+
+def size_within(options: DetectOptions, size: Size) -> Size:
+    """The size of what a detector is shown of a preprocessed picture of that size.
+
+    Raises:
+        ImageError: it is known that the part to search reaches outside.
+    """
+    return size if options.part is None else size_of_crop(options.part, size)
 
 
 def _wanted(detection: Detection, detector: Detector, options: DetectOptions) -> bool:
@@ -74,7 +121,7 @@ def _wanted(detection: Detection, detector: Detector, options: DetectOptions) ->
     return height >= options.min_height_px and width >= 1 and detection.score >= options.min_score
 
 
-def _region(frame: Frame, field: str, detection: Detection, margin: float) -> Region:
+def _region(frame: Frame, field: str, detection: Detection, options: DetectOptions) -> Region:
     mapped = frame.transform.to_original(np.array(detection.outline))
     return Region(
         field=field,
@@ -82,88 +129,11 @@ def _region(frame: Frame, field: str, detection: Detection, margin: float) -> Re
         box=frame.transform.box(np.array(detection.outline)),
         outline=tuple((x, y) for x, y in mapped.tolist()),
         score=detection.score,
-        crop=cut(frame.pixels, widened(detection.outline, margin, frame.pixels.shape)),
+        crop=cut(frame.pixels, widened(detection.outline, options.margin, frame.pixels.shape)),
+        turned=_turned(detection.outline, options.turned),
     )
 
 
-def widened(outline: Outline, margin: float, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the (4, 2) corners moved out by `margin` line heights, each side as far as it can.
-
-    A side stops where its first corner would leave the frame of `shape` (H, W, ...).
-    """
-    corners = np.array(outline, dtype=np.float64)
-    reach = margin * size(outline)[1]
-    if reach:
-        limits = np.array([shape[1], shape[0]], dtype=np.float64)
-        # (corner, corner, the corner that lies behind it): left, right, top, bottom
-        for pairs in (((0, 1), (3, 2)), ((1, 0), (2, 3)), ((0, 3), (1, 2)), ((3, 0), (2, 1))):
-            steps = [_unit(corners[near] - corners[far]) for near, far in pairs]
-            free = min(
-                _room(corners[near], step, limits)
-                for (near, _), step in zip(pairs, steps, strict=True)
-            )
-            for (near, _), step in zip(pairs, steps, strict=True):
-                corners[near] += step * min(reach, free)
-    return corners
-
-
-def cut(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Return the upright (H, W[, 3]) read-only crop of four corners, clockwise from the top left.
-
-    An upright box is copied pixel for pixel, rounded outwards to whole pixels; any other
-    quadrilateral is straightened with bicubic interpolation.
-
-    Raises:
-        ImageError: the crop is too large for OpenCV or for the memory.
-    """
-    left, top = corners.min(axis=0)
-    right, bottom = corners.max(axis=0)
-    upright = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    if np.abs(corners - upright).max() <= _STRAIGHT_PX:
-        height, width = pixels.shape[:2]
-        rows = slice(*_whole_pixels(top, bottom, height))
-        columns = slice(*_whole_pixels(left, right, width))
-        crop = pixels[rows, columns]
-        crop = pixels if crop.shape == pixels.shape else crop.copy()
-    else:
-        crop = _straightened(pixels, corners)
-    crop.flags.writeable = False
-    return crop
-
-
-def _straightened(pixels: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    width, height = (max(round(side), 1) for side in size(corners))
-    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], dtype=np.float32)
-    try:
-        step = projective(cv2.getPerspectiveTransform(corners.astype(np.float32), target))
-        return cv2.warpPerspective(
-            pixels,
-            for_opencv(step),
-            (width, height),
-            flags=cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-    except (cv2.error, ValueError) as error:
-        raise ImageError(
-            f"a line of {width} x {height} pixels cannot be cut out; resize the picture first"
-        ) from error
-
-
-def _whole_pixels(start: float, end: float, limit: int) -> tuple[int, int]:
-    """The pixels that an interval covers, at least one, within 0 to `limit`."""
-    first = min(max(math.floor(start + _STRAIGHT_PX), 0), limit - 1)
-    return first, max(min(math.ceil(end - _STRAIGHT_PX), limit), first + 1)
-
-
-def _unit(step: np.ndarray) -> np.ndarray:
-    length = np.hypot(*step)
-    return step / length if length else step
-
-
-def _room(point: np.ndarray, step: np.ndarray, limits: np.ndarray) -> float:
-    """How far a point can go along a unit step before it leaves (0, 0) to `limits`."""
-    room = math.inf
-    for place, pace, limit in zip(point, step, limits, strict=True):
-        if abs(pace) > 1e-9:
-            room = min(room, ((limit if pace > 0 else 0.0) - place) / pace)
-    return max(room, 0.0)
+def _turned(outline: Outline, wanted: Turned) -> Turned:
+    across, down = np.subtract(outline[1], outline[0])
+    return "always" if wanted == "doubt" and abs(down) > abs(across) else wanted

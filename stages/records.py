@@ -30,6 +30,10 @@ Hint = Literal["seen", "changed", "closed", "renamed", "gone"]
 renamed into the folder (so it is whole), or it left."""
 
 
+Turned = Literal["never", "doubt", "always"]
+"""Whether a line is also read turned by 180 degrees: when its reading is doubtful, or always."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What a source saw: a file in an inbox that may or may not be whole yet.
@@ -89,7 +93,10 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A line of text to be read: geometry in original pixels, `crop` upright, (H, W[, 3]) uint8."""
+    """A line of text to be read: geometry in original pixels, `crop` upright, (H, W[, 3]) uint8.
+
+    `turned` says whether the line may stand on its head.
+    """
 
     field: str
     page: int
@@ -97,6 +104,7 @@ class Region:
     outline: Outline
     score: float
     crop: np.ndarray
+    turned: Turned = "never"
 
 
 @dataclass(frozen=True, slots=True)

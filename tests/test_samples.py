@@ -40,8 +40,8 @@ def imported(script: str) -> Iterator[ModuleType]:
         patch.syspath_prepend(str(FOLDER))
         patch.setattr(sys, "dont_write_bytecode", True)
         yield importlib.import_module(script)
-    for name in (script, "marks", "scene"):
-        del sys.modules[name]
+    for name in (script, "make", "marks", "scene"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -184,3 +184,22 @@ def test_hard_turning_when_the_mark_is_looked_for_then_it_fills_the_outline_and_
         strict=True,
     ):
         assert abs(found - true) < 20
+
+
+@pytest.fixture
+def outlines() -> Iterator[ModuleType]:
+    """`outlines.py`."""
+    yield from imported("outlines")
+
+
+def test_outlines_when_made_again_then_they_are_those_of_the_table(outlines: ModuleType) -> None:
+    with open(FOLDER / "outlines.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(dict.fromkeys(row["file"] for row in rows)) == [row["file"] for row in ROWS]
+    for sample in outlines.make.SAMPLES:
+        if sample.file in (*CHEAP, "labels-06.png"):
+            made = list(outlines.outlines(sample))
+            wanted = [row for row in rows if row["file"] == sample.file]
+            assert [text for text, _ in made] == [row["text"] for row in wanted]
+            for (_, corners), row in zip(made, wanted, strict=True):
+                assert np.allclose(corners, json.loads(row["outline"]), atol=1)

@@ -145,6 +145,17 @@ def preprocess(frame: Frame, steps: Sequence[Step]) -> Frame:
     Raises:
         ImageError: a step does not fit this picture; the text says which.
     """
+    for after in stepwise(frame, steps):
+        frame = after
+    return frame
+
+
+def stepwise(frame: Frame, steps: Sequence[Step]) -> Iterator[Frame]:
+    """What `preprocess` makes of a frame, one frame after each step; computed as they are taken.
+
+    Raises:
+        ImageError: a step does not fit this picture; the text says which.
+    """
     for index, step in enumerate(steps):
         try:
             frame = OPERATIONS[step.name].apply(frame, step.options)
@@ -158,7 +169,7 @@ def preprocess(frame: Frame, steps: Sequence[Step]) -> Frame:
                 f"preprocess[{index}] {step.name}: OpenCV cannot do this to a picture of {width} x "
                 f"{height} pixels: {error.err}"
             ) from error
-    return frame
+        yield frame
 
 
 def first_misfit(steps: Sequence[Step]) -> tuple[int, str] | None:
@@ -173,3 +184,15 @@ def first_misfit(steps: Sequence[Step]) -> tuple[int, str] | None:
         except ImageError as error:
             return index, str(error)
     return None
+
+
+def size_after(steps: Sequence[Step]) -> Size:
+    """The size of what `preprocess` makes of any picture; None where it depends on the picture.
+
+    Raises:
+        ImageError: a step can fit no picture after the ones before it.
+    """
+    size: Size = (None, None)
+    for step in steps:
+        size = OPERATIONS[step.name].size(step.options, size)
+    return size

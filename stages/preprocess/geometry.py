@@ -34,8 +34,8 @@ Point = tuple[Coordinate, Coordinate]
 _MARGINS = ("left_px", "top_px", "right_px", "bottom_px")
 
 
-def _check_corners(box: tuple[float, ...] | None) -> tuple[float, ...] | None:
-    if box and (box[0] >= box[2] or box[1] >= box[3]):
+def _check_corners(box: tuple[float, ...]) -> tuple[float, ...]:
+    if box[0] >= box[2] or box[1] >= box[3]:
         raise PydanticCustomError(
             "empty_box", "give [x1, y1, x2, y2] with x1 left of x2 and y1 above y2"
         )
@@ -44,10 +44,11 @@ def _check_corners(box: tuple[float, ...] | None) -> tuple[float, ...] | None:
 
 _Pixel = Annotated[int, Field(ge=0)]
 _Fraction = Annotated[float, Field(ge=0, le=1)]
-_PixelBox = Annotated[tuple[_Pixel, _Pixel, _Pixel, _Pixel] | None, AfterValidator(_check_corners)]
-_FractionBox = Annotated[
-    tuple[_Fraction, _Fraction, _Fraction, _Fraction] | None, AfterValidator(_check_corners)
+PixelBox = Annotated[tuple[_Pixel, _Pixel, _Pixel, _Pixel], AfterValidator(_check_corners)]
+FractionBox = Annotated[
+    tuple[_Fraction, _Fraction, _Fraction, _Fraction], AfterValidator(_check_corners)
 ]
+"""x1, y1, x2, y2, in pixels or from 0 to 1 of width and height."""
 
 
 class CropOptions(Options):
@@ -57,10 +58,10 @@ class CropOptions(Options):
     top_px: int = Field(0, ge=0, description="rows to cut off at the top")
     right_px: int = Field(0, ge=0, description="columns to cut off at the right")
     bottom_px: int = Field(0, ge=0, description="rows to cut off at the bottom")
-    box_px: _PixelBox = Field(
+    box_px: PixelBox | None = Field(
         None, description="the part to keep: x1, y1, x2, y2, as `cord` is written"
     )
-    box_fraction: _FractionBox = Field(
+    box_fraction: FractionBox | None = Field(
         None, description="the part to keep: x1, y1, x2, y2 from 0 to 1 of width and height"
     )
 

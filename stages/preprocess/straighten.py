@@ -71,10 +71,14 @@ def _check_round(corners: tuple[Point, ...]) -> tuple[Point, ...]:
     return corners
 
 
+Corners = Annotated[tuple[Point, Point, Point, Point], AfterValidator(_check_round)]
+"""Four corners [x, y] in pixels, clockwise from the text's top left."""
+
+
 class PerspectiveOptions(Options):
     """Which four-cornered part is to become a rectangle, and how large."""
 
-    corners_px: Annotated[tuple[Point, Point, Point, Point], AfterValidator(_check_round)] = Field(
+    corners_px: Corners = Field(
         description="the part's corners, [x, y] each, clockwise from the text's top left"
     )
     width_px: int | None = Field(

@@ -38,7 +38,7 @@ def frame(*lines, shape=(240, 480, 3)):
 
 
 def test_detectors_when_markwatch_is_installed_then_its_own_are_among_them():
-    assert {"neural", "whole"} <= {point.name for point in POINTS}
+    assert {"boxes", "contours", "neural", "whole"} <= {point.name for point in POINTS}
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
@@ -101,6 +101,28 @@ def test_detector_when_the_frame_is_blank_then_nothing(detector, shape, level):
     blank = Frame(IMAGE, 1, np.full(shape, level, np.uint8), Transform())
 
     assert detector.find([blank]) == [[]]
+
+
+def surfaces():
+    rng = np.random.default_rng(3)
+    streaks = cv2.blur(rng.normal(0, 60, (300, 480)), (61, 1))
+    return {
+        "noise": rng.normal(130, 12, (300, 480)),
+        "strong noise": rng.normal(130, 40, (300, 480)),
+        "gradient": np.tile(np.linspace(80, 180, 480), (300, 1)),
+        "brushed metal": 130 + streaks + rng.normal(0, 3, (300, 480)),
+        "upright grooves": np.rot90(130 + streaks + rng.normal(0, 3, (300, 480))),
+    }
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+@pytest.mark.parametrize("name", surfaces())
+def test_detector_when_the_surface_is_bare_then_nothing(detector, name, lifted):
+    pixels = np.ascontiguousarray(surfaces()[name]).clip(0, 255).astype(np.uint8)
+    if lifted:
+        pixels = cv2.createCLAHE(clipLimit=3).apply(pixels)
+
+    assert detector.find([Frame(IMAGE, 1, pixels, Transform())]) == [[]]
 
 
 def test_detector_when_several_frames_then_each_as_if_alone(detector):

@@ -1,10 +1,18 @@
 """What counts as a blank picture, and what must not."""
 
+from datetime import UTC, datetime
+
 import cv2
 import numpy as np
 import pytest
 
 from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
+from stages.preprocess import Step, preprocess
+from stages.records import Frame, ImageRef
+from stages.transform import Transform
+
+IMAGE = ImageRef("1", "a.png", "0" * 64, 1, "press", "a.png", datetime(2026, 1, 1, tzinfo=UTC))
+_OPTIONS = {"contrast": {"factor": 3}}
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (7, 300), (480, 640), (480, 640, 3), (3000, 20)])
@@ -13,10 +21,41 @@ def test_contrast_when_constant_then_zero(shape, level):
     assert contrast(np.full(shape, level, np.uint8)) == 0
 
 
-def test_contrast_when_sensor_noise_then_blank():
-    noise = np.random.default_rng(1).normal(120, 5, (480, 640))
+def textures():
+    rng = np.random.default_rng(1)
+    streaks = cv2.blur(rng.normal(0, 40, (480, 640)), (31, 1))
+    return {
+        "noise": rng.normal(120, 5, (480, 640)),
+        "strong noise": rng.normal(120, 30, (480, 640)),
+        "brushed metal": 120 + streaks + rng.normal(0, 3, (480, 640)),
+        "upright grooves": (120 + streaks + rng.normal(0, 3, (480, 640))).T,
+    }
 
-    assert 0 < contrast(noise.astype(np.uint8)) < MIN_CONTRAST_GREY_LEVELS
+
+LIFTS = ("clahe", "contrast", "illumination", "threshold", "sharpen")
+
+
+@pytest.mark.parametrize("name", textures())
+@pytest.mark.parametrize("lift", [None, *LIFTS])
+def test_contrast_when_a_recipe_lifts_grain_then_still_blank(name, lift):
+    pixels = np.ascontiguousarray(textures()[name]).clip(0, 255).astype(np.uint8)
+    steps = [] if lift is None else [Step.model_validate({lift: _OPTIONS.get(lift, {})})]
+
+    lifted = preprocess(Frame(IMAGE, 1, pixels, Transform()), steps).pixels
+
+    assert contrast(lifted) < MIN_CONTRAST_GREY_LEVELS
+
+
+@pytest.mark.parametrize("lift", [None, *LIFTS])
+@pytest.mark.parametrize("name", ["noise", "brushed metal"])
+def test_contrast_when_text_stands_on_grain_then_not_blank(name, lift):
+    pixels = textures()[name].clip(0, 255).astype(np.uint8)
+    cv2.putText(pixels, "LX47", (200, 250), cv2.FONT_HERSHEY_SIMPLEX, 2, 40, 5)
+    steps = [] if lift is None else [Step.model_validate({lift: _OPTIONS.get(lift, {})})]
+
+    lifted = preprocess(Frame(IMAGE, 1, pixels, Transform()), steps).pixels
+
+    assert contrast(lifted) >= MIN_CONTRAST_GREY_LEVELS
 
 
 def test_contrast_when_shading_over_a_large_picture_then_blank():

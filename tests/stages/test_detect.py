@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from stages.detect import DetectOptions, cut, detect, widened
+from stages.detect import DetectOptions, detect, size_within
 from stages.errors import ImageError, PluginError
 from stages.records import Detection, Frame, ImageRef
 from stages.transform import Polar, Transform, scaling, translation
@@ -162,49 +161,58 @@ def test_detect_when_the_detector_breaks_its_contract_then_plugin_error(results)
         detect(frame_of(gradient()), "code", Finds(*results), DetectOptions())
 
 
-def test_widened_when_there_is_room_then_every_side_moves_by_the_margin():
-    assert np.allclose(widened(box(50, 20, 90, 40), 0.25, (60, 200)), box(45, 15, 95, 45))
-
-
-def test_widened_when_the_frame_ends_then_that_side_stops_there():
-    assert np.allclose(widened(box(2, 20, 199, 55), 0.2, (60, 200)), box(0, 13, 200, 60))
-
-
-def test_widened_when_the_box_is_the_frame_then_nothing_changes():
-    assert np.allclose(widened(box(0, 0, 200, 60), 0.5, (60, 200)), box(0, 0, 200, 60))
-
-
-corner = st.tuples(st.floats(-20, 220), st.floats(-20, 80))
-
-
-@given(outline=st.tuples(corner, corner, corner, corner), margin=st.floats(0, 2))
-def test_cut_when_any_four_corners_then_a_picture_or_a_known_error(outline, margin):
-    pixels = gradient()
-    corners = widened(outline, margin, pixels.shape)
-
-    try:
-        crop = cut(pixels, corners)
-    except ImageError:
-        return
-    assert crop.dtype == np.uint8
-    assert crop.ndim == 3
-    assert min(crop.shape) >= 1
-
-
-@given(
-    x=st.integers(0, 190), y=st.integers(0, 50), width=st.integers(1, 10), height=st.integers(1, 10)
+@pytest.mark.parametrize(
+    "options", [{"within_px": (50, 20, 150, 60)}, {"within_fraction": (0.25, 1 / 3, 0.75, 1)}]
 )
-def test_cut_when_whole_pixels_then_exactly_those(x, y, width, height):
-    pixels = gradient()
+def test_detect_when_within_a_part_then_only_that_is_searched_and_mapped_back(options):
+    class Remembers(Finds):
+        def find(self, frames):
+            self.shapes = [each.pixels.shape for each in frames]
+            return super().find(frames)
 
-    crop = cut(pixels, np.array(box(x, y, x + width, y + height), dtype=float))
+    detector = Remembers([Detection(box(5, 4, 60, 30), 1.0)])
+    frame = frame_of(gradient(), Transform().then(translation(-100, 0)))
 
-    assert np.array_equal(crop, pixels[y : y + height, x : x + width])
+    (region,) = detect(frame, "code", detector, DetectOptions(**options))
+
+    assert detector.shapes == [(40, 100, 3)]
+    assert np.array_equal(region.crop, frame.pixels[24:50, 55:110])
+    assert np.allclose(region.outline, box(155, 24, 210, 50))
 
 
-def test_cut_when_a_part_of_the_frame_then_the_crop_does_not_keep_the_frame_alive():
-    pixels = gradient()
+def test_detect_when_the_part_is_outside_then_image_error():
+    options = DetectOptions(within_px=(50, 20, 201, 60))
+    with pytest.raises(ImageError, match="not inside this picture of 200 x 60 pixels"):
+        detect(frame_of(gradient()), "code", Finds([]), options)
 
-    crop = cut(pixels, np.array(box(5, 5, 30, 20), dtype=float))
 
-    assert crop.base is None
+def test_options_when_two_parts_are_given_then_refused():
+    with pytest.raises(ValidationError, match="within_px or within_fraction, not both"):
+        DetectOptions(within_px=(0, 0, 9, 9), within_fraction=(0, 0, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (None, 60)),
+        ({"within_px": (10, 0, 90, 50)}, (80, 50)),
+        ({"within_fraction": (0, 0.5, 1, 1)}, (None, 30)),
+    ],
+)
+def test_size_within_when_asked_then_that_of_the_part(options, expected):
+    assert size_within(DetectOptions(**options), (None, 60)) == expected
+
+
+@pytest.mark.parametrize(
+    ("outline", "wanted", "expected"),
+    [
+        (box(20, 10, 90, 40), "doubt", "doubt"),
+        (((60, 5), (60, 55), (40, 55), (40, 5)), "doubt", "always"),
+        (((60, 5), (60, 55), (40, 55), (40, 5)), "never", "never"),
+        (box(20, 10, 90, 40), "always", "always"),
+    ],
+)
+def test_detect_when_a_line_is_steep_then_it_has_no_way_up(outline, wanted, expected):
+    finds = Finds([Detection(outline, 1.0)])
+    (region,) = detect(frame_of(gradient()), "code", finds, DetectOptions(turned=wanted))
+    assert region.turned == expected

@@ -64,3 +64,54 @@ def test_recognise_when_constraints_do_not_match_regions_then_value_error():
 def test_recognise_when_the_engine_breaks_its_contract_then_plugin_error(answer):
     with pytest.raises(PluginError, match="Widths"):
         recognise([region(5)], [None], Widths(answer))
+
+
+class WayUp:
+    """Reads crops that begin with a dark column as upright, others as on their head."""
+
+    model = "way-up@00000000"
+
+    def __init__(self):
+        self.calls = []
+
+    def read(self, crops, constraints):
+        self.calls.append(len(crops))
+        assert len(constraints) == len(crops)
+        return [
+            Transcript("UP", (Character("U", 0.99), Character("P", 0.98)))
+            if crop[0, 0] == 0
+            else Transcript("dn", (Character("d", 0.3), Character("n", 0.2)))
+            for crop in crops
+        ]
+
+
+def marked(*, upright, turned):
+    crop = np.full((9, 30), 200, np.uint8)
+    crop[:, 0 if upright else -1] = 0
+    outline = ((0, 0), (30, 0), (30, 9), (0, 9))
+    return Region("code", 1, (0, 0, 30, 9), outline, 0.5, crop, turned)
+
+
+def test_recognise_when_lines_may_stand_on_their_head_then_one_second_call_for_all_of_them():
+    engine = WayUp()
+    regions = [
+        marked(upright=True, turned="doubt"),
+        marked(upright=False, turned="doubt"),
+        marked(upright=False, turned="never"),
+        marked(upright=True, turned="always"),
+        marked(upright=False, turned="always"),
+    ]
+
+    readings = recognise(regions, [None] * 5, engine)
+
+    assert engine.calls == [5, 3]
+    assert [each.transcript.text for each in readings] == ["UP", "UP", "dn", "UP", "UP"]
+    first = [each.outline[0] for each in readings]
+    assert first == [(0, 0), (30, 9), (0, 0), (0, 0), (30, 9)]
+    assert {each.box for each in readings} == {(0, 0, 30, 9)}
+
+
+def test_recognise_when_every_line_is_clear_then_the_engine_is_called_once():
+    engine = WayUp()
+    recognise([marked(upright=True, turned="doubt")] * 3, [None] * 3, engine)
+    assert engine.calls == [3]

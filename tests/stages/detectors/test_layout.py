@@ -1,12 +1,14 @@
 """Corner order and reading order."""
 
+import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.detectors.layout import reading_order, size, turned
+from stages.detectors.layout import clockwise, reading_order, size, turned
 from stages.records import Detection
 
 
@@ -51,3 +53,47 @@ def test_reading_order_when_any_boxes_then_the_same_boxes_and_stable(outlines):
 
     assert sorted(each.outline for each in once) == sorted(outlines)
     assert [each.outline for each in reading_order(once)] == [each.outline for each in once]
+
+
+def around(outline, degrees):
+    """The outline on a page that is turned clockwise."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return tuple((cos * x - sin * y, sin * x + cos * y) for x, y in outline)
+
+
+@pytest.mark.parametrize("degrees", [-160, -90, -45, -20, 10, 45, 90, 180])
+def test_reading_order_when_the_page_is_turned_then_as_its_text_lies(degrees):
+    page = [box(0, 3, 90), box(110, 0, 80), box(0, 33, 120), box(130, 29, 60), box(0, 70, 200)]
+    outlines = [around(each, degrees) for each in page]
+    shuffled = random.Random(4).sample(outlines, len(outlines))
+
+    ordered = reading_order(Detection(outline, 1.0) for outline in shuffled)
+
+    assert [each.outline for each in ordered] == outlines
+
+
+def test_reading_order_when_one_short_line_runs_down_then_the_others_decide():
+    level = [box(0, 0, 200), box(0, 40, 200)]
+    down = turned(box(300, 5, 20, 80), 1.5)
+
+    ordered = reading_order(Detection(outline, 1.0) for outline in (down, *reversed(level)))
+
+    assert [each.outline for each in ordered if each.outline != down] == level
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(
+    ("degrees", "direction"), [(0, 0), (40, 40), (-40, -40), (60, 60), (-60, 120), (90, 90)]
+)
+def test_clockwise_when_corners_come_in_any_order_then_right_or_downwards(
+    first, mirrored, degrees, direction
+):
+    corners = np.roll(np.array(around(box(0, 0, 90), degrees)), first, axis=0)
+
+    outline = clockwise(corners[::-1] if mirrored else corners)
+
+    (x1, y1), (x2, y2), (x3, y3), _ = outline
+    assert size(outline) == pytest.approx((90, 20))
+    assert math.degrees(math.atan2(y2 - y1, x2 - x1)) == pytest.approx(direction)
+    assert (x2 - x1) * (y3 - y2) - (y2 - y1) * (x3 - x2) > 0

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import cv2
 import numpy as np
 import pytest
 
@@ -33,6 +34,22 @@ def test_whole_when_there_is_a_mark_then_the_frame_is_one_line(height, width):
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_whole_when_the_frame_is_blank_then_nothing(level):
     assert find(np.full((50, 200, 3), level, np.uint8)) == [[]]
+
+
+def bare():
+    rng = np.random.default_rng(5)
+    return {
+        "noise": rng.normal(120, 15, (60, 400)),
+        "brushed": 120
+        + cv2.blur(rng.normal(0, 50, (60, 400)), (41, 1))
+        + rng.normal(0, 3, (60, 400)),
+        "gradient": np.tile(np.linspace(90, 160, 400), (60, 1)),
+    }
+
+
+@pytest.mark.parametrize("name", bare())
+def test_whole_when_the_surface_is_bare_then_nothing(name):
+    assert find(bare()[name].clip(0, 255).astype(np.uint8)) == [[]]
 
 
 def test_whole_when_the_threshold_is_zero_then_even_a_blank_frame_is_a_line():
