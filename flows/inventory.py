@@ -8,6 +8,8 @@ from pathlib import Path
 
 from flows import plugins, recipes, settings
 from flows.settings import Layout
+from stages.map import MapOptions
+from stages.map.options import PARTS
 from stages.options import Options
 from stages.preprocess import OPERATIONS
 
@@ -27,10 +29,15 @@ def lines(root: Path) -> Iterator[str]:
 
 
 def options() -> Iterator[str]:
-    """Every preprocess operation and plug-in with its options: default and description."""
+    """Every preprocess operation, the map and each plug-in, with options: default, description."""
     for name, operation in OPERATIONS.items():
         yield f"preprocess operation {name}"
         yield from _model(operation.options)
+    yield "map"
+    yield from _model(MapOptions)
+    for part, model in PARTS.items():
+        yield f"map.{part}"
+        yield from _model(model)
     for kind in plugins.GROUPS:
         for name in plugins.installed(kind):
             yield f"{kind} {name}"

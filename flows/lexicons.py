@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from flows.spreadsheets import read_rows
 from stages.errors import ConfigError
 from stages.map import Lexicon, MapOptions
-from stages.map.clean import cleaner
+from stages.map.objections import objections
 
 
 def read_lexicon(path: Path, column: str, options: MapOptions) -> Lexicon:
@@ -15,36 +15,24 @@ def read_lexicon(path: Path, column: str, options: MapOptions) -> Lexicon:
 
     Raises:
         ConfigError: the file cannot be read, has no such column or no code, or a code can never be
-            read: strip or case changes it, or the format forbids it. One line, with the remedy.
+            read: strip or case changes it, or the format, a check digit or its date forbids it.
+            One line, with the remedy.
     """
-    clean = cleaner(options.strip, options.case)
-    constraint = options.constraint
+    name = column.strip().casefold()
+    objection = objections(options)
     codes: list[str] = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            if column not in (rows.fieldnames or ()):
-                there = ", ".join(rows.fieldnames or ()) or "none"
-                raise ConfigError(f"{path} has no column {column!r}; it has: {there}")
-            for row in rows:
-                code = (row[column] or "").strip()
-                if not code:
-                    continue
-                if "".join(map(clean, code)) != code:
-                    raise ConfigError(
-                        f"{path}:{rows.line_num} {code!r} can never be read: strip or case "
-                        "changes it; change either"
-                    )
-                if constraint is not None and not constraint.accepts(code):
-                    raise ConfigError(
-                        f"{path}:{rows.line_num} {code!r} does not fit the field's format; "
-                        "change either"
-                    )
-                codes.append(code)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} is no CSV in UTF-8: {error}") from error
+    for row in read_rows(path, (name,)):
+        code = row.cells.get(name)
+        place = f"{path}:{row.line}"
+        if row.surplus:
+            raise ConfigError(
+                f"{place}: more cells than columns; put a code that holds the separator into quotes"
+            )
+        if not code:
+            continue
+        if words := objection(code):
+            raise ConfigError(f"{place}: {code!r} {words}")
+        codes.append(code)
     if not codes:
-        raise ConfigError(f"{path} has no code in column {column!r}")
+        raise ConfigError(f"{path} has no code in column {column!r}; write one in each line")
     return Lexicon.of(codes)

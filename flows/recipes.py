@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -20,12 +21,14 @@ from flows.choices import Choice, Name, RecogniserChoice, misfits
 from flows.lexicons import read_lexicon
 from flows.settings import Layout
 from flows.yamlfile import Layer, complaints, overlay, read_layer
-from stages.detect import DetectOptions
-from stages.errors import ConfigError
+from stages.detect import DetectOptions, size_within
+from stages.errors import ConfigError, ImageError
 from stages.formats import Constraint
 from stages.map import Lexicon, MapOptions
+from stages.map.objections import objections
 from stages.options import Options
-from stages.preprocess import Step, first_misfit
+from stages.preprocess import Step, first_misfit, size_after
+from stages.preprocess.geometry import Size
 
 DEFAULT = "default"
 
@@ -40,6 +43,15 @@ class DetectChoice(DetectOptions, Choice):
     def stage(self) -> DetectOptions:
         """The options that hold for every detector."""
         return DetectOptions(**{name: getattr(self, name) for name in DetectOptions.model_fields})
+
+    def misfit(self, size: Size) -> str | None:
+        """Why this can fit no preprocessed picture of that size; None if it may."""
+        check = getattr(self.options, "check_size", lambda size: None)
+        try:
+            check(size_within(self.stage, size))
+        except ImageError as error:
+            return str(error)
+        return None
 
 
 class FieldRecipe(Options):
@@ -75,17 +87,9 @@ class FieldRecipe(Options):
 
     @model_validator(mode="after")
     def _expectable(self) -> FieldRecipe:
-        constraint = self.map.constraint
-        if self.expected is not None and constraint is not None:
-            if not constraint.accepts(self.expected):
-                raise _not_expectable(self.expected, "does not fit the field's format")
-            if words := constraint.complaint(self.expected):
-                raise _not_expectable(self.expected, f"cannot be a code: {words}")
+        if self.expected is not None and (words := objections(self.map)(self.expected)):
+            raise misfits([(("expected",), f"'{self.expected}' {words}", self.expected)])
         return self
-
-
-def _not_expectable(expected: str, words: str) -> ValidationError:
-    return misfits([(("expected",), f"'{expected}' {words}", expected)])
 
 
 class RecipeFile(Options):
@@ -115,6 +119,18 @@ class RecipeFile(Options):
         if len(set(names)) != len(names):
             raise ValueError(f"two fields have the same name: {', '.join(names)}")
         return fields
+
+    @model_validator(mode="after")
+    def _inside(self) -> RecipeFile:
+        size = size_after(self.preprocess)
+        wrong = [
+            (("fields", at, "detect"), words, None)
+            for at, field in enumerate(self.fields)
+            if (words := field.detect.misfit(size)) is not None
+        ]
+        if wrong:
+            raise misfits(wrong)
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +239,8 @@ def names(layout: Layout) -> list[str]:
 
 def _file_of(layout: Layout, camera: str) -> Path | None:
     path = layout.recipes / f"{camera}.yaml"
-    return path if path.parent == layout.recipes and path.is_file() else None
+    # Not Path.is_file: of a name too long for a file it says so by raising.
+    return path if path.parent == layout.recipes and os.path.isfile(path) else None
 
 
 def _lexicons(
@@ -244,6 +261,10 @@ def _lexicons(
                 lexicon = read_lexicon(path, options.column, field.map)
             except ConfigError as error:
                 wrong.append((("fields", at, "map", "lexicon"), str(error), options.file))
+            else:
+                if field.expected is not None and field.expected not in lexicon.known:
+                    words = f"'{field.expected}' is not in {options.file}; change either"
+                    wrong.append((("fields", at, "expected"), words, field.expected))
         found.append(lexicon)
     if wrong:
         raise ConfigError("\n".join(complaints(misfits(wrong), layers)))

@@ -121,6 +121,15 @@ class CheckDigit(Options):
             return None
         return f"the check digit of {checked!r} is wrong ({self.scheme})"
 
+    def covered(self, text: str, constraint: Constraint) -> frozenset[int]:
+        """The places, from 0, of a legal text's characters that the check is computed over."""
+        spans = constraint.spans(text) if self.over else {"": (0, len(text))}
+        names = self.over or ("",)
+        if any(name not in spans for name in names):
+            return frozenset()
+        places = (at for name in names for at in range(*spans[name]))
+        return frozenset(at for at in places if _counted(text[at]))
+
     def can_hold(self, constraint: Constraint) -> bool:
         """Whether any text of a format can be right: whether its characters and lengths suit."""
         shape = compile_format(self._shape())

@@ -78,7 +78,8 @@ def _plain(identifiers: Sequence[str]) -> list[str]:
 
 def _value(identifier: str, case_changes: str) -> str:
     table = numdb.get("gs1_ai")
-    found, about = table.info(identifier)[0]
+    # Of nothing the table knows nothing, where of an unknown identifier it knows a part.
+    found, about = (table.info(identifier) or [("", {})])[0]
     if found != identifier or "format" not in about:
         raise ValueError(f"GS1 has no application identifier {identifier!r}")
     if identifier in _DATES:

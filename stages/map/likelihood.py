@@ -9,20 +9,21 @@ what was read; and a probability that no legal text can claim is the chance of a
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from stages.formats import Constraint
 from stages.map.belief import unseen_share
 from stages.map.clean import Glyph, Position
 from stages.map.lexicon import Lexicon
-from stages.map.lookalikes import Permits, nearest_legal
+from stages.map.lookalikes import NearestLegal, Permits
 from stages.records import Candidate, Transcript
 
 _LIKELY_TEXTS = 64
 _LEAST_PROBABILITY = 1e-9
+_LOG = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,12 @@ def rank(positions: Sequence[Position], law: Law, candidates: Sequence[Candidate
     constraint = law.constraint
     as_read = tuple(position[0] for position in positions)
     read_log = _log_product(glyph.probability for glyph in as_read)
-    own = _claimants(as_read, law)[1]
+    claimants = _claimants(law)
+    own = claimants(as_read)[1]
     shares: dict[str, list[float]] = {}
     replacements: dict[str, int] = {}
     for log_probability, glyphs in likely_texts(positions):
-        replaced, texts = _claimants(glyphs, law)
+        replaced, texts = claimants(glyphs)
         for text in texts:
             shares.setdefault(text, []).append(log_probability - math.log(len(texts)))
             replacements[text] = min(replaced, replacements.get(text, replaced))
@@ -120,7 +122,7 @@ def rank(positions: Sequence[Position], law: Law, candidates: Sequence[Candidate
         fits=any(text in known for text in own),
         legal=tuple(
             Legal(text, log, replacements.get(text, 0), chance)
-            for (text, log), chance in zip(legal, _confidences(legal, law), strict=True)
+            for (text, log), chance in zip(legal, _confidences(legal, law, as_read), strict=True)
         ),
         refused=next((text for text, _ in ranked if text not in known), None),
     )
@@ -135,13 +137,16 @@ def _decoded(candidates: Sequence[Candidate], constraint: Constraint | None) -> 
     return {text: min(0.0, _log_sum(each)) for text, each in logs.items()}
 
 
-def _confidences(legal: Sequence[tuple[str, float]], law: Law) -> list[float]:
+def _confidences(
+    legal: Sequence[tuple[str, float]], law: Law, as_read: Sequence[Glyph]
+) -> list[float]:
     """The probability of each legal text, told how far the rules show what is none (Bayes)."""
     if not legal:
         return []
     total = math.fsum(math.exp(log) for _, log in legal)
     codes = law.lexicon.known if law.lexicon else ()
-    rest = max(0.0, 1.0 - total) * unseen_share(legal[0][0], law.constraint, codes)
+    doubts = [1.0 - glyph.probability for glyph in as_read]
+    rest = max(0.0, 1.0 - total) * unseen_share(legal[0][0], law.constraint, codes, doubts)
     if total + rest == 0.0:
         return [0.0] * len(legal)
     return [math.exp(log) / (total + rest) for _, log in legal]
@@ -163,15 +168,17 @@ def likely_texts(
     best: list[tuple[float, tuple[Glyph, ...]]] = [(0.0, ())]
     for position in positions:
         logs = [(_log(glyph.probability), glyph) for glyph in position]
-        longer = ((log + own, (*glyphs, glyph)) for log, glyphs in best for own, glyph in logs)
-        best = heapq.nlargest(count, longer, key=lambda item: item[0])
+        longer = [(log + own, (*glyphs, glyph)) for log, glyphs in best for own, glyph in logs]
+        # the sort is stable, so of equals the first stays first
+        best = sorted(longer, key=_LOG, reverse=True)[:count]
     return best
 
 
-def _claimants(glyphs: Sequence[Glyph], law: Law) -> tuple[int, tuple[str, ...]]:
+def _claimants(law: Law) -> Callable[[Sequence[Glyph]], tuple[int, tuple[str, ...]]]:
+    """From glyphs to the legal texts that they may stand for, and how many are replaced."""
     if law.constraint is None:
-        return 0, (_text(glyphs),)
-    return nearest_legal(glyphs, law.constraint, law.permits)
+        return lambda glyphs: (0, (_text(glyphs),))
+    return NearestLegal(law.constraint, law.permits)
 
 
 def _text(glyphs: Sequence[Glyph]) -> str:

@@ -7,7 +7,7 @@ character that the format forbids may stand for its look-alike. As few as possib
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stages.formats import Constraint
 from stages.map.clean import Glyph
@@ -74,38 +74,85 @@ def table(pairs: Iterable[str]) -> Mapping[str, str]:
 def nearest_legal(
     glyphs: Sequence[Glyph], constraint: Constraint, permits: Permits | None = None
 ) -> tuple[int, tuple[str, ...]]:
-    """The legal texts with the fewest glyphs replaced by a look-alike, and how many those are.
+    """The legal texts with the fewest glyphs replaced by a look-alike; see `NearestLegal`."""
+    return NearestLegal(constraint, permits)(glyphs)
+
+
+class NearestLegal:
+    """From glyphs to the legal texts with the fewest replaced by a look-alike, and how many.
 
     No text is returned where none is legal, and at most eight of those that tie. `permits` tells
     whether the glyphs may stand for a text, where that depends on the segments.
-    Method: dynamic programming over the automaton's states, one step per position.
+    Method: dynamic programming over the automaton's states, one step per position; texts that begin
+    with the same glyphs share these steps.
     """
-    text = "".join(glyph.char for glyph in glyphs)
-    if constraint.accepts(text):
-        return 0, (text,)
-    reached: _Reached = {(constraint.start, 0): ("",)}
-    for glyph in glyphs:
+
+    def __init__(self, constraint: Constraint, permits: Permits | None = None) -> None:
+        self._constraint, self._permits = constraint, permits
+        self._root = _Node(None, Glyph("", 1.0), constraint.start, {(constraint.start, 0): ("",)})
+
+    def __call__(self, glyphs: Sequence[Glyph]) -> tuple[int, tuple[str, ...]]:
+        """How many of the glyphs are replaced at least, and the legal texts with so many."""
+        node = self._root
+        for glyph in glyphs:
+            # by identity: hashing what a glyph holds costs more than the step
+            node = node.below.get(id(glyph)) or self._after(node, glyph)
+        state = node.state
+        if state is not None and self._constraint.is_accepting(state):
+            return 0, ("".join(glyph.char for glyph in glyphs),)
+        ends: dict[int, tuple[str, ...]] = {}
+        for (state, replaced), texts in self._reached(node).items():
+            if self._constraint.is_accepting(state):
+                ends[replaced] = ends.get(replaced, ()) + texts
+        for replaced in sorted(ends):
+            permitted = tuple(
+                text
+                for text in ends[replaced]
+                if self._permits is None or self._permits(glyphs, text)
+            )
+            if permitted:
+                return replaced, permitted[:_MOST_TIES]
+        return 0, ()
+
+    def _after(self, node: _Node, glyph: Glyph) -> _Node:
+        state = None if node.state is None else self._constraint.step(node.state, glyph.char)
+        node.below[id(glyph)] = after = _Node(node, glyph, state)
+        return after
+
+    def _reached(self, node: _Node) -> _Reached:
+        """What the look-alikes of the text that ends here lead to."""
+        missing = []
+        while node.reached is None and node.before is not None:
+            missing.append(node)
+            node = node.before
+        reached = node.reached or {}
+        for each in reversed(missing):
+            each.reached = reached = self._step(reached, each.glyph)
+        return reached
+
+    def _step(self, before: _Reached, glyph: Glyph) -> _Reached:
         following: _Reached = {}
-        for (state, replaced), texts in reached.items():
-            for char in (glyph.char, *sorted(glyph.lookalikes)):
-                target = constraint.step(state, char)
+        for char in (glyph.char, *sorted(glyph.lookalikes)):
+            more = int(char != glyph.char)
+            for (state, replaced), texts in before.items():
+                target = self._constraint.step(state, char)
                 if target is not None:
-                    key = (target, replaced + (char != glyph.char))
+                    key = (target, replaced + more)
                     known = following.get(key, ())
                     following[key] = (known + tuple(text + char for text in texts))[:_MOST_TIES]
         # where segments differ, a text with more replaced may be the only one that is permitted
-        reached = _fewest(following) if permits is None else following
-    ends: dict[int, tuple[str, ...]] = {}
-    for (state, replaced), texts in reached.items():
-        if constraint.is_accepting(state):
-            ends[replaced] = ends.get(replaced, ()) + texts
-    for replaced in sorted(ends):
-        permitted = tuple(
-            text for text in ends[replaced] if permits is None or permits(glyphs, text)
-        )
-        if permitted:
-            return replaced, permitted[:_MOST_TIES]
-    return 0, ()
+        return _fewest(following) if self._permits is None else following
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """A beginning: its last glyph, which it keeps alive, the state that it leads to, if any."""
+
+    before: _Node | None
+    glyph: Glyph
+    state: int | None
+    reached: _Reached | None = None
+    below: dict[int, _Node] = field(default_factory=dict)
 
 
 def _fewest(reached: _Reached) -> _Reached:

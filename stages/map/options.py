@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from stages.formats import Constraint, character_set, compile_format
+from stages.formats import Constraint, compile_format
 from stages.map.checks import CheckDigit
-from stages.map.clean import Case, cleaner
+from stages.map.clean import Case
+from stages.map.consistency import (
+    changed,
+    compiled,
+    limits,
+    refuse_impossible,
+    refuse_unclean,
+    refuse_unnamed,
+)
 from stages.map.dates import DateCheck
 from stages.map.elements import element_checks, element_dates, element_format
 from stages.map.lexicon import LexiconOptions
@@ -20,10 +28,17 @@ from stages.map.trim import Anchor
 from stages.notation import MAX_LENGTH, segment_patterns
 from stages.options import Options
 
-_PRINTABLE_ASCII = [chr(code) for code in range(0x20, 0x7F)]
-
 Join = Literal["fitting", "none", "line", "all"]
 Pairs = bool | tuple[str, ...]
+
+
+PARTS: Mapping[str, type[Options]] = {
+    "trim": Anchor,
+    "check_digits": CheckDigit,
+    "dates": DateCheck,
+    "lexicon": LexiconOptions,
+}
+"""The parts of `map` that have options of their own."""
 
 
 class MapOptions(Options):
@@ -101,7 +116,12 @@ class MapOptions(Options):
                     f"its position can be -{len(each.anchor)} at most"
                 )
             if {"strip", "case"} <= info.data.keys():
-                _refuse_unclean("anchor", each.anchor, info.data["strip"], info.data["case"])
+                refuse_unclean(
+                    f"anchor '{each.anchor}' has",
+                    each.anchor,
+                    info.data["strip"],
+                    info.data["case"],
+                )
         return trim
 
     @field_validator("lookalikes")
@@ -127,7 +147,7 @@ class MapOptions(Options):
     @classmethod
     def _in_order(cls, length: int | tuple[int, int] | None) -> int | tuple[int, int] | None:
         if length is not None:
-            least, most = _limits(length)
+            least, most = limits(length)
             if not 1 <= least <= most <= MAX_LENGTH:
                 raise ValueError(
                     f"write a number, or [least, most], of 1 to {MAX_LENGTH} characters"
@@ -142,7 +162,7 @@ class MapOptions(Options):
             if pattern is not None:
                 compile_format(pattern)
             return pattern
-        constraint = _compile(pattern, *others)
+        constraint = compiled(pattern, *others)
         if constraint is not None:
             _refuse_impossible(constraint, info.data)
         return pattern
@@ -155,7 +175,10 @@ class MapOptions(Options):
                 raise ValueError("gives the format itself; leave out either")
             if {"strip", "case", "length"} <= info.data.keys():
                 strip, case, length = (info.data[key] for key in ("strip", "case", "length"))
-                _compile(element_format(gs1, _changed(strip, case)), strip, case, length)
+                constraint = compiled(
+                    element_format(gs1, changed(strip, case)), strip, case, length
+                )
+                _refuse_impossible(constraint, info.data)
         return gs1
 
     @field_validator("check_digits")
@@ -165,7 +188,7 @@ class MapOptions(Options):
     ) -> tuple[CheckDigit, ...]:
         constraint = _constraint_of(info.data)
         for check in checks if constraint is not None else ():
-            _refuse_unnamed(constraint, check.over)
+            refuse_unnamed(constraint, check.over)
             if not check.can_hold(constraint):
                 raise ValueError(
                     f"no text of the format can have a check digit of {check.scheme}, which is "
@@ -182,7 +205,7 @@ class MapOptions(Options):
     ) -> tuple[DateCheck, ...]:
         constraint = _constraint_of(info.data)
         for each in dates if constraint is not None else ():
-            _refuse_unnamed(constraint, (each.of,))
+            refuse_unnamed(constraint, (each.of,))
             segment = segment_patterns(constraint.pattern)[each.of]
             if not each.can_hold(segment):
                 raise ValueError(
@@ -192,17 +215,26 @@ class MapOptions(Options):
             raise ValueError("a date needs a format with a named segment, such as (?P<made>\\d{6})")
         return dates
 
+    @model_validator(mode="after")
+    def _has_segments(self) -> MapOptions:
+        if isinstance(self.lookalikes, Mapping) and self.pattern is None and self.lookalikes:
+            name = next(iter(self.lookalikes))
+            raise ValueError(
+                f"lookalikes by segment need a format that names it, like (?P<{name}>...)"
+            )
+        return self
+
     @property
     def pattern(self) -> str | None:
         """The format, written or made from the GS1 identifiers."""
         if self.gs1:
-            return element_format(self.gs1, _changed(self.strip, self.case))
+            return element_format(self.gs1, changed(self.strip, self.case))
         return self.format
 
     @property
     def constraint(self) -> Constraint | None:
         """The automaton of format and length, and its check digits; None for any text."""
-        made = _compile(self.pattern, self.strip, self.case, self.length)
+        made = compiled(self.pattern, self.strip, self.case, self.length)
         if made is None:
             return None
         checks = self.check_digits + (element_checks(self.gs1) if self.gs1 else ())
@@ -241,22 +273,10 @@ def _pairs(given: Pairs) -> tuple[str, ...]:
     return given
 
 
-def _limits(length: int | tuple[int, int]) -> tuple[int, int]:
-    return (length, length) if isinstance(length, int) else length
-
-
-def _changed(strip: str, case: Case) -> str:
-    """The printable characters that no cleaned text holds."""
-    clean = cleaner(strip, case)
-    return "".join(char for char in _PRINTABLE_ASCII if clean(char) != char)
-
-
-def _refuse_unclean(what: str, text: str, strip: str, case: Case) -> None:
-    clean = cleaner(strip, case)
-    for char in text:
-        if clean(char) != char:
-            cause = f"case: {case} changes" if clean(char) else "strip removes"
-            raise ValueError(f"{what} '{text}' has '{char}', which {cause}; change either")
+def _refuse_impossible(constraint: Constraint, data: Mapping[str, Any]) -> None:
+    lookalikes = data.get("lookalikes")
+    segments = lookalikes if isinstance(lookalikes, Mapping) else ()
+    refuse_impossible(constraint, data.get("trim", ()), segments)
 
 
 def _is_valid(data: Mapping[str, object]) -> bool:
@@ -269,53 +289,5 @@ def _constraint_of(data: Mapping[str, Any]) -> Constraint | None:
         return None
     pattern = data["format"]
     if data["gs1"]:
-        pattern = element_format(data["gs1"], _changed(data["strip"], data["case"]))
-    return _compile(pattern, data["strip"], data["case"], data["length"])
-
-
-def _refuse_unnamed(constraint: Constraint, names: Iterable[str]) -> None:
-    segments = segment_patterns(constraint.pattern)
-    for name in names:
-        if name not in segments:
-            there = f"it has {', '.join(segments)}" if segments else "it has none"
-            raise ValueError(
-                f"the format has no segment '{name}', {there}; name one like (?P<{name}>...)"
-            )
-
-
-def _refuse_impossible(constraint: Constraint, data: Mapping[str, Any]) -> None:
-    """Refuse what the options before the format say of codes that it has none of."""
-    for each in data.get("trim", ()):
-        if not each.can_occur(constraint):
-            raise ValueError(
-                f"format '{constraint.pattern}': no code has '{each.anchor}' at position "
-                f"{each.position}; change it or trim"
-            )
-    lookalikes = data.get("lookalikes")
-    if isinstance(lookalikes, Mapping):
-        _refuse_unnamed(constraint, lookalikes)
-
-
-def _compile(
-    pattern: str | None, strip: str, case: Case, length: int | tuple[int, int] | None
-) -> Constraint | None:
-    """Compile, and refuse characters that no cleaned text can hold.
-
-    Raises:
-        ValueError: the format is impossible, alone or with the other options.
-    """
-    if pattern is None and length is None:
-        return None
-    limits = None if length is None else _limits(length)
-    clean = cleaner(strip, case)
-    if pattern is None:
-        kept = [char for char in _PRINTABLE_ASCII if clean(char) == char]
-        if not kept:
-            raise ValueError("strip removes every printable character; take some out of it")
-        return compile_format(f"{character_set(kept)}{{{limits[0]},{limits[1]}}}")
-    constraint = compile_format(pattern, limits)
-    for char in sorted(constraint.alphabet):
-        if clean(char) != char:
-            cause = f"case: {case} changes" if clean(char) else "strip removes"
-            raise ValueError(f"format '{pattern}' allows '{char}', which {cause}; change either")
-    return constraint
+        pattern = element_format(data["gs1"], changed(data["strip"], data["case"]))
+    return compiled(pattern, data["strip"], data["case"], data["length"])

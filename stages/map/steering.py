@@ -25,6 +25,12 @@ class Cleaned:
         """Why the cleaned text is no code, in words; None where it is one."""
         return self.constraint.complaint("".join(map(cleaner(self.strip, self.case), text)))
 
+    def covered(self, text: str, _: Constraint) -> frozenset[int]:
+        """The places of the text whose clean characters some check covers."""
+        clean = list(map(cleaner(self.strip, self.case), text))
+        kept = [at for at, char in enumerate(clean) if char]
+        return frozenset(kept[at] for at in self.constraint.covered("".join(clean)))
+
 
 @lru_cache(maxsize=256)
 def steering(constraint: Constraint, strip: str, case: Case) -> Constraint:

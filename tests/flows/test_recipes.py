@@ -49,10 +49,10 @@ fields:
     expected: KX26112012344
     duplicate_hours: 24
 """,
-        codes="part,name\nKX26112012344,a\nKX26112012345,b\n",
+        codes="part,name\nKX26112012344,a\nKX26112012369,b\n",
     )
     (plan,) = recipe.fields
-    assert plan.lexicon.codes == ("KX26112012344", "KX26112012345")
+    assert plan.lexicon.codes == ("KX26112012344", "KX26112012369")
     assert plan.constraint.is_code("KX26112012344")
     assert plan.steering is None
     assert recipe.duplicate_hours == {"serial": 24.0}
@@ -91,17 +91,21 @@ BAD = [
         "fields[0].map.dates[0].written",
         "'H' is no part of a date; write YYYY",
     ),
-    ("map: {lexicon: {file: none.csv}}", "fields[0].map.lexicon", "No such file"),
-    ("map: {lexicon: {file: codes.csv, column: x}}", "fields[0].map.lexicon", "it has: code"),
+    ("map: {lexicon: {file: none.csv}}", "fields[0].map.lexicon", "no such file"),
+    (
+        "map: {lexicon: {file: codes.csv, column: x}}",
+        "fields[0].map.lexicon",
+        "the first line must be x",
+    ),
     (
         "map: {lexicon: {file: codes.csv}, format: '[0-9]{4}'}",
         "fields[0].map.lexicon",
-        "codes.csv:2 'KX1' does not fit the field's format",
+        "codes.csv:2: 'KX1' does not fit the field's format",
     ),
     (
         "map: {lexicon: {file: codes.csv}, case: lower}",
         "fields[0].map.lexicon",
-        "codes.csv:2 'KX1' can never be read",
+        "codes.csv:2: 'KX1' can never be read",
     ),
     (
         "{map: {format: '[0-9]{4}'}, expected: KX}",
@@ -112,6 +116,48 @@ BAD = [
         "{map: {format: '[0-9]{4}', check_digits: [{scheme: luhn}]}, expected: '1234'}",
         "fields[0].expected",
         "'1234' cannot be a code: the check digit of '1234' is wrong (luhn)",
+    ),
+    (
+        "map: {lexicon: {file: codes.csv}, format: 'KX\\d', "
+        "check_digits: [{scheme: iso7064-mod-37-36}]}",
+        "fields[0].map.lexicon",
+        "codes.csv:2: 'KX1' cannot be a code: the check digit",
+    ),
+    ("{map: {case: upper}, expected: kx}", "fields[0].expected", "strip or case changes it"),
+    (
+        "{map: {lexicon: {file: codes.csv}}, expected: KX2}",
+        "fields[0].expected",
+        "'KX2' is not in codes.csv",
+    ),
+    (
+        "{map: {format: '(?P<d>[0-9]{6})', dates: [{of: d}]}, expected: '261331'}",
+        "fields[0].expected",
+        "'261331' cannot be a code: d '261331' is no date (YYMMDD)",
+    ),
+    (
+        "map: {format: 'A(?P<d>[0-9]{5})', dates: [{of: d}]}",
+        "fields[0].map.dates",
+        "segment 'd' ([0-9]{5}) can never be written YYMMDD",
+    ),
+    (
+        "map: {format: 'A(?P<d>[0-9]{5})', lookalikes: {lot: [O0]}}",
+        "fields[0].map.format",
+        "the format has no segment 'lot', it has d",
+    ),
+    (
+        "map: {gs1: ['01'], lookalikes: {lot: [O0]}}",
+        "fields[0].map.gs1",
+        "the format has no segment 'lot', it has ai01",
+    ),
+    (
+        "map: {gs1: ['10'], trim: {anchor: X, position: 1}}",
+        "fields[0].map.gs1",
+        "no code has 'X' at position 1",
+    ),
+    (
+        "map: {lookalikes: {lot: [O0]}}",
+        "fields[0].map",
+        "lookalikes by segment need a format that names it, like (?P<lot>...)",
     ),
     ("duplicate_hours: 0", "fields[0].duplicate_hours", "greater than 0"),
 ]
@@ -128,7 +174,11 @@ def test_recipe_when_impossible_then_refused_with_file_line_and_remedy(load, fie
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"", "has no column 'code'; it has: none"), (b"code\n", "has no code"), (b"\xff", "UTF-8")],
+    [
+        (b"", "is empty; the first line must be code"),
+        (b"code\n", "has no code"),
+        (b"\xff", "UTF-8"),
+    ],
 )
 def test_lexicon_when_its_file_is_empty_or_no_csv_then_refused(load, tmp_path, content, words):
     text = "fields:\n  - map: {lexicon: {file: codes.csv}}\n"
@@ -136,3 +186,46 @@ def test_lexicon_when_its_file_is_empty_or_no_csv_then_refused(load, tmp_path, c
     (tmp_path / "conf/recipes/codes.csv").write_bytes(content)
     with pytest.raises(ConfigError, match=words):
         load(text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Part;Name\r\nKX1;a\r\nKX2;b\r\n",
+        "\ufeffname,part\na,KX1\nb,KX2\n,\n".encode(),
+        "part\tname\nKX1\ta\nKX2\tb\n".encode("utf-16"),
+    ],
+    ids=["semicolons", "mark", "utf-16"],
+)
+def test_lexicon_when_a_spreadsheet_saved_it_then_its_codes_are_read(load, tmp_path, content):
+    text = "fields:\n  - map: {lexicon: {file: codes.csv, column: part}}\n"
+    load("description: x\n", codes="")
+    (tmp_path / "conf/recipes/codes.csv").write_bytes(content)
+    assert load(text).fields[0].lexicon.codes == ("KX1", "KX2")
+
+
+@pytest.mark.parametrize(
+    ("detect", "words"),
+    [
+        ("{use: boxes, boxes_px: [[0, 0, 99, 60], [9, 9, 701, 60]]}", "boxes_px[1]: the point"),
+        ("{use: neural, within_px: [0, 0, 99, 161]}", "the part x 0 to 99, y 0 to 161"),
+        (
+            "{use: boxes, within_px: [0, 0, 99, 60], boxes_px: [[0, 0, 100, 60]]}",
+            "not inside this picture of 99 x 60 pixels",
+        ),
+    ],
+)
+def test_recipe_when_a_box_is_outside_the_resized_picture_then_refused(load, detect, words):
+    with pytest.raises(ConfigError) as caught:
+        load(
+            "preprocess:\n  - resize: {width_px: 575, height_px: 160}\n"
+            f"fields:\n  - name: code\n    detect: {detect}\n"
+        )
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("conf/recipes/press.yaml:5 fields[0].detect: ")
+    assert words in line
+
+
+def test_recipe_when_the_picture_decides_then_boxes_pass(load):
+    recipe = load("fields: [{detect: {use: boxes, boxes_px: [[0, 0, 9000, 60]]}}]")
+    assert recipe.fields[0].detector.options.boxes_px == ((0, 0, 9000, 60),)

@@ -128,3 +128,20 @@ def test_check_when_the_format_has_no_such_text_then_it_can_never_hold(scheme, p
 def test_options_when_contradictory_then_refused(options, words):
     with pytest.raises(ValidationError, match=words):
         CheckDigit(**options)
+
+
+@pytest.mark.parametrize(
+    ("over", "text", "places"),
+    [
+        ((), "AB-1234", {0, 1, 3, 4, 5, 6}),
+        (("number",), "AB-1234", {3, 4, 5, 6}),
+        (("number", "kind"), "AB-1234", {0, 1, 3, 4, 5, 6}),
+        (("number", "kind"), "1234", set()),
+    ],
+)
+def test_covered_when_some_segments_are_named_then_they_alone_without_separators(
+    over, text, places
+):
+    constraint = compile_format(r"((?P<kind>[A-Z]{2})-)?(?P<number>\d{4})")
+    check = CheckDigit(scheme="iso7064-mod-37-36", over=over)
+    assert check.covered(text, constraint) == places

@@ -50,6 +50,7 @@ def test_steering_when_there_are_checks_then_they_are_asked_of_the_cleaned_text(
     )
     assert options.steering.is_code("k 1230")
     assert options.steering.complaint("k 1234") == "the check digit of '1234' is wrong (luhn)"
+    assert options.steering.covered("k 1230") == {2, 3, 4, 5}
     assert pickle.loads(pickle.dumps(options.steering)) == options.steering
     assert options.steering != MapOptions(format=r"(?P<a>[A-Z])(?P<n>\d{4})").steering
 
