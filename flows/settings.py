@@ -29,7 +29,10 @@ from flows.choices import (
     SourceChoice,
     misfits,
 )
+from flows.retention_options import RetentionOptions
+from flows.serve.options import ServeOptions
 from flows.settle import SettleOptions
+from flows.tls import TlsFiles, exposed
 from flows.yamlfile import Layer, Loc, complaints, overlay, read_layer
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError
@@ -57,6 +60,9 @@ class ClusterOptions(Options):
     )
     address: str | None = Field(
         default=None, description="address of a Dask scheduler to use instead, e.g. tls://host:8786"
+    )
+    tls: TlsFiles | None = Field(
+        default=None, description="files to speak to that scheduler with; wanted off this machine"
     )
     threads: int | None = Field(
         default=None, ge=1, description="threads that read pictures; null for one per core"
@@ -91,6 +97,12 @@ class ClusterOptions(Options):
         le=65535,
         description="port of Dask's dashboard on loopback; null for none",
     )
+
+    @model_validator(mode="after")
+    def _closed(self) -> ClusterOptions:
+        if self.address is not None and (words := exposed(self.address, self.tls)):
+            raise misfits([(("address",), words, None)])
+        return self
 
 
 class DeliveryOptions(Options):
@@ -127,7 +139,8 @@ class Settings(Options):
     intake: IntakeOptions = Field(default={}, description="when a file is whole, how many at once")
     decode: DecodeOptions = Field(default={}, description="limits on what is opened as a picture")
     recogniser: RecogniserChoice = Field(
-        default={"use": "trocr"}, description="reads the text, unless a recipe names another"
+        default={"use": "trocr", "opinion": "rapidocr"},
+        description="reads the text, unless a recipe names another",
     )
     cluster: ClusterOptions = Field(default={}, description="where the graph runs")
     sinks: dict[Name, SinkChoice] = Field(
@@ -139,6 +152,10 @@ class Settings(Options):
         description="where the readings go, each under a name of its own; null switches one off",
     )
     delivery: DeliveryOptions = Field(default={}, description="how hard the sinks are tried")
+    retention: RetentionOptions = Field(default={}, description="what is removed, and when")
+    serve: ServeOptions = Field(
+        default={}, description="the HTTP API, and the TCP trigger for PLCs and cameras"
+    )
     log: LogOptions = Field(default={}, description="what is logged, and how")
 
     @field_validator("sources", "sinks", mode="before")
@@ -254,8 +271,12 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         if text[:1] in "[{" and text:
             try:
                 value = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise ConfigError(f"environment {name}: is not JSON: {error.msg}") from error
+            except (json.JSONDecodeError, RecursionError) as error:
+                words = getattr(error, "msg", "too deep")
+                raise ConfigError(
+                    f"environment {name}: begins like JSON and is none: {words}; a password that "
+                    "begins so goes into a file that its option names"
+                ) from error
         node = tree
         for parent in parents:
             child = node.setdefault(parent, {})

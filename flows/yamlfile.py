@@ -72,7 +72,7 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, loc: Loc, lines: dict[L
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node, deep=True)
+            key = _whole(loader.construct_object(key_node, deep=True), key_node)
             line = key_node.start_mark.line + 1
             if isinstance(key, bool | int | float) or key is None:
                 key = key_node.value
@@ -89,11 +89,27 @@ def _construct(loader: yaml.SafeLoader, node: yaml.Node, loc: Loc, lines: dict[L
             lines[(*loc, index)] = item.start_mark.line + 1
             items.append(_construct(loader, item, (*loc, index), lines))
         return items
-    return loader.construct_object(node, deep=True)
+    return _whole(loader.construct_object(node, deep=True), node)
+
+
+def _whole(value: Any, node: yaml.Node) -> Any:
+    """Refuse half a character, as in "\\ud800": no file, row or message could hold it."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise yaml.MarkedYAMLError(
+                problem=f"{value!a} holds half of a character", problem_mark=node.start_mark
+            ) from None
+    return value
 
 
 def overlay(layers: Iterable[Layer]) -> dict[str, Any]:
-    """Lay the layers over one another: mappings merge key by key, anything else is replaced."""
+    """Lay the layers over one another: mappings merge key by key, anything else is replaced.
+
+    A mapping that names another plug-in (`use`) replaces what lay under it: those were the options
+    of the first.
+    """
     result: dict[str, Any] = {}
     for layer in layers:
         result = _merge(result, layer.values)
@@ -103,11 +119,16 @@ def overlay(layers: Iterable[Layer]) -> dict[str, Any]:
 def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(under)
     for key, value in over.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _merge(merged[key], value)
+        below = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same_use(below, value):
+            merged[key] = _merge(below, value)
         else:
             merged[key] = value
     return merged
+
+
+def _same_use(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
+    return "use" not in above or above["use"] == below.get("use", above["use"])
 
 
 def complaints(error: ValidationError, layers: Iterable[Layer]) -> list[str]:

@@ -85,6 +85,7 @@ def bench(
     crops, blank = _crops(sets, errors)
     choices = {
         "trocr": _choice(checkpoint),
+        "with an opinion": _choice(checkpoint, opinion="rapidocr"),
         "one look": _choice(checkpoint, second_look_nats=0),
         "one look, float32": _choice(checkpoint, second_look_nats=0, encoder_dtype="float32"),
     }
@@ -202,14 +203,14 @@ def _crops(sets: Sequence[LabelSet], errors: Console) -> tuple[list[np.ndarray],
     """The crops that are no blanks, and the number of those that are: no engine is asked there."""
     for words in shortened([words for each in sets for words in each.complaints]):
         errors.print(f"markwatch: {words}")
-    found = _decoded(sets)
+    found = decoded(sets)
     crops = [crop for crop in found if contrast(crop) >= MIN_CONTRAST_GREY_LEVELS]
     if not crops:
         raise ConfigError("every picture is blank; give crops with text")
     return crops, len(found) - len(crops)
 
 
-def _decoded(sets: Sequence[LabelSet]) -> list[np.ndarray]:
+def decoded(sets: Sequence[LabelSet]) -> list[np.ndarray]:
     """The crops; those that do not open are told at once."""
     pixels, wrong = [], []
     for label in (label for each in sets for label in each.labels):

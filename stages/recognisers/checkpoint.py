@@ -8,6 +8,7 @@ without transformers, and comes here with the rest.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         raise PluginError(
             f"{folder} has no *.safetensors; choose a checkpoint that was saved as safetensors"
         )
+    _refuse_code(folder)
     try:
         import torch
         from safetensors import SafetensorError
@@ -107,7 +109,9 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         ) from error
     try:
         with _quiet():
-            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            config = AutoConfig.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
             if config.model_type != "vision-encoder-decoder":
                 raise ValueError(f"it is a {config.model_type} model")
             if config.decoder.model_type != "trocr":
@@ -117,11 +121,14 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
                 config=config,
                 local_files_only=True,
                 use_safetensors=True,
+                trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
             )
             # the Pillow image processor: the same pixels with and without torchvision
-            processor = TrOCRProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+            processor = TrOCRProcessor.from_pretrained(
+                folder, local_files_only=True, backend="pil", trust_remote_code=False
+            )
         # TrOCR checkpoints have no pooler, and nothing reads its output
         missing = [key for key in loading["missing_keys"] if ".pooler." not in key]
         if missing:
@@ -133,6 +140,38 @@ def open_checkpoint(folder: Path, name: str) -> Checkpoint:
         ) from error
     network = network.eval().requires_grad_(False)
     return Checkpoint(model_name(folder, name), network, processor, head)
+
+
+def _refuse_code(folder: Path) -> None:
+    """Refuse a checkpoint that brings code of its own, which nothing here would run anyway.
+
+    Raises:
+        PluginError: a JSON file of it names code (`auto_map`).
+    """
+    for path in sorted(folder.glob("*.json")):
+        try:
+            said = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            # whether it must be readable is for its reader to say
+            continue
+        if _names_code(said):
+            raise PluginError(
+                f"{folder} wants to run code of its own ({path.name} has auto_map), and that is "
+                "never done; choose a checkpoint in the stock classes"
+            )
+
+
+def _names_code(said: Any) -> bool:
+    left = [said]
+    while left:
+        item = left.pop()
+        if isinstance(item, dict):
+            if "auto_map" in item:
+                return True
+            left.extend(item.values())
+        elif isinstance(item, list):
+            left.extend(item)
+    return False
 
 
 def model_name(folder: Path, name: str) -> str:

@@ -115,12 +115,14 @@ class Line:
 
     Where the checkpoint has a CTC head, `draft_agrees` says whether its best path is the same
     text, and `draft_probability` is what it gives to this text over all alignments, 0 to 1.
+    `doubtful` says that two of its tokens were too close to take it at the first look.
     """
 
     steps: tuple[Step, ...]
     end: Step | None
     draft_agrees: bool | None = None
     draft_probability: float | None = None
+    doubtful: bool = False
 
     @property
     def probability(self) -> float:

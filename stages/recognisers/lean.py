@@ -12,12 +12,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from stages.recognisers.decoding import Line, Step
+from stages.recognisers.book import Book
+from stages.recognisers.decoding import Line
 from stages.recognisers.layers import Linear, Norm
-
-_RIVALS = 4
-_KEPT_LOGITS = 1 << 20
-"""Logits that wait until their probabilities are computed together, at most, in all."""
 
 
 class LeanDecoder:
@@ -58,7 +55,7 @@ class LeanDecoder:
         Raises:
             ValueError: the network computed NaN.
         """
-        book = _Book(len(encoded), self._ends)
+        book = Book(len(encoded), self._ends)
         caches = self._caches(encoded)
         if drafts is None or not any(drafts):
             current = torch.full((len(encoded),), self._start, device=encoded.device)
@@ -98,8 +95,25 @@ class LeanDecoder:
             guess[right : right + 1] = [best[right]]
             settled = right + 1
         last = right if ended is None else ended
-        book = _Book(1, self._ends)
+        book = Book(1, self._ends)
         book.note([0] * (last + 1), votes[: last + 1], best[: last + 1])
+        return book.lines()[0]
+
+    def spelt(self, encoded: torch.Tensor, text: Sequence[int]) -> Line:
+        """Return the line of a given text as several looks at one crop, (K, S, D) float32, see it.
+
+        `text` is its tokens between start and end, whether or not they are the best ones; their
+        probabilities are those of `together`.
+
+        Raises:
+            ValueError: the network computed NaN.
+        """
+        fed = torch.tensor([[self._start, *text]], device=encoded.device)
+        logits = self._logits(self._caches(encoded), fed.expand(len(encoded), -1), 0)
+        votes = logits.log_softmax(-1).mean(0)
+        end = max(self._ends, key=votes[-1].tolist().__getitem__)
+        book = Book(1, self._ends)
+        book.note([0] * len(votes), votes, [*text, end])
         return book.lines()[0]
 
     def _agreed(self, best: Sequence[int], draft: Sequence[int]) -> tuple[int, int | None]:
@@ -109,7 +123,7 @@ class LeanDecoder:
         return right, next((at for at in range(right + 1) if best[at] in self._ends), None)
 
     def _check(
-        self, caches: _Caches, drafts: Sequence[Sequence[int]], book: _Book
+        self, caches: _Caches, drafts: Sequence[Sequence[int]], book: Book
     ) -> dict[int, dict[int, int]]:
         """Take over what is right of the drafts: the rows to go on with, and their last token.
 
@@ -133,7 +147,7 @@ class LeanDecoder:
         return unfinished
 
     def _extend(
-        self, caches: _Caches, rows: list[int], current: torch.Tensor, at: int, book: _Book
+        self, caches: _Caches, rows: list[int], current: torch.Tensor, at: int, book: Book
     ) -> None:
         """Decode token by token from place `at`, where `current` (N,) stands, to the end.
 
@@ -285,61 +299,6 @@ class _Caches:
     def keep(self, count: int) -> None:
         """Drop all but the first rows."""
         self.memory, self.own = self.memory[:, :, :count], self.own[:, :, :count]
-
-
-class _Book:
-    """Notes down each step's probabilities.
-
-    Logits wait and become probabilities together, but not for long: a published checkpoint that
-    never ends would leave 800 MB of them for eight crops.
-    """
-
-    def __init__(self, count: int, ends: frozenset[int]) -> None:
-        self._steps: list[list[Step]] = [[] for _ in range(count)]
-        self._ends = ends
-        self._waiting: list[torch.Tensor] = []
-        self._noted: list[tuple[int, int]] = []
-
-    def note(self, rows: Sequence[int], logits: torch.Tensor, tokens: Sequence[int]) -> None:
-        """Note for some rows, which may repeat, the (N, V) logits and what was chosen."""
-        self._waiting.append(logits)
-        self._noted += zip(rows, tokens, strict=True)
-        if len(self._noted) * logits.shape[-1] > _KEPT_LOGITS:
-            self._settle()
-
-    def lines(self) -> list[Line]:
-        """Return what was noted of each row; a row that has not ended was cut."""
-        self._settle()
-        return [
-            Line(tuple(each[:-1]), each[-1])
-            if each and each[-1].token in self._ends
-            else Line(tuple(each), None)
-            for each in self._steps
-        ]
-
-    def _settle(self) -> None:
-        if not self._waiting:
-            return
-        chances = torch.cat(self._waiting).softmax(-1)
-        device = chances.device
-        tokens = torch.tensor([token for _, token in self._noted], device=device)
-        own = chances.gather(1, tokens[:, None])[:, 0]
-        if own.isnan().any():
-            raise ValueError("the network computed NaN; try `encoder_dtype: float32`")
-        end = chances[:, torch.tensor(sorted(self._ends), dtype=torch.long, device=device)].sum(-1)
-        best = chances.topk(min(_RIVALS + 1, chances.shape[-1]), -1)
-        rows = zip(
-            self._noted,
-            own.tolist(),
-            end.tolist(),
-            best.indices.tolist(),
-            best.values.tolist(),
-            strict=True,
-        )
-        for (row, token), probability, ending, rivals, values in rows:
-            others = [each for each in zip(rivals, values, strict=True) if each[0] != token]
-            self._steps[row].append(Step(token, probability, tuple(others[:_RIVALS]), ending))
-        self._waiting, self._noted = [], []
 
 
 def _scaled(words: nn.Module) -> torch.Tensor:

@@ -61,8 +61,8 @@ class RapidocrRecogniser:
     def __enter__(self) -> Self:
         self._network = PpocrModel(_FILE, self._options.threads)
         listed = self._network.metadata.get("character", "").splitlines()
-        self._alphabet = ["", *map(fold, listed), " "]
-        if len(self._alphabet) != self._network.classes:
+        self.alphabet: Sequence[str] = ["", *map(fold, listed), " "]
+        if len(self.alphabet) != self._network.classes:
             raise PluginError(
                 f"{_FILE} lists {len(listed)} characters for {self._network.classes} classes; "
                 "install the rapidocr version that markwatch was tested with"
@@ -94,8 +94,15 @@ class RapidocrRecogniser:
     def _read(self, crop: np.ndarray) -> Transcript:
         if contrast(crop) < self._options.min_contrast_grey_levels:
             return Transcript("", ())
-        tensor = line_tensor(crop, self._options.max_width_px)
-        return ctc(self._network.run(tensor)[0], self._alphabet)
+        return ctc(self.probabilities(crop), self.alphabet)
+
+    def probabilities(self, crop: np.ndarray) -> np.ndarray:
+        """Return the (T, C) probabilities of a crop's CTC steps, over `alphabet`; 0 is the blank.
+
+        Raises:
+            RecogniserError: onnxruntime failed.
+        """
+        return self._network.run(line_tensor(crop, self._options.max_width_px))[0]
 
 
 def line_tensor(crop: np.ndarray, max_width: int) -> np.ndarray:

@@ -34,7 +34,8 @@ class LineReader:
 
     The encoder computes in `dtype`, and doubtful lines are read again in float32; the decoder
     always computes in float32, where one token at a time is no slower. A text's length is bounded
-    by `max_tokens`, start and end included, and by the checkpoint.
+    by `max_tokens`, start and end included, and by the checkpoint: between both it holds
+    `most_tokens` at most.
     """
 
     def __init__(
@@ -50,9 +51,9 @@ class LineReader:
         positions = getattr(config.decoder, "max_position_embeddings", None) or _FALLBACK_TOKENS
         self._device = device
         with torch.inference_mode():
-            self._decoder = LeanDecoder(
-                network, start, ends, min(max_tokens or positions, positions)
-            )
+            longest = min(max_tokens or positions, positions)
+            self.most_tokens = longest - 2
+            self._decoder = LeanDecoder(network, start, ends, longest)
             self._exact = encoder_of(network.encoder, torch.float32)
             rough = dtype != torch.float32
             self._encoder = encoder_of(network.encoder, dtype) if rough else self._exact
@@ -102,13 +103,12 @@ class LineReader:
         )
 
     @torch.inference_mode()
-    def legal(self, pixels: np.ndarray, constraint: Constraint, masks: Masks) -> list[Legal]:
-        """Return the likeliest texts of a format for looks at one crop, (K, C, H, W) float32.
+    def view(self, pixels: np.ndarray) -> View:
+        """Encode looks at one crop, (K, C, H, W) float32, to ask what may be written there.
 
-        They are encoded on their own and in float32, so that the texts are the same in any batch.
+        They are encoded on their own and in float32, so that the answers are the same in any batch.
         """
-        encoded = self._exact(torch.from_numpy(pixels).to(self._device))
-        return search(self._decoder.branches(encoded, WIDTH), constraint, masks)
+        return View(self._decoder, self._exact(torch.from_numpy(pixels).to(self._device)))
 
     def _settled(self, lines: list[Line], pictures: torch.Tensor, stepwise: bool) -> list[Line]:
         """Read what is close to a tie so that it is the same in any batch, and as in float32."""
@@ -123,6 +123,24 @@ class LineReader:
                     (line,) = self._decoder.greedy(encoded)
             settled.append(line)
         return settled
+
+
+class View:
+    """What looks at one crop, encoded as (K, S, D) float32, spell together."""
+
+    def __init__(self, decoder: LeanDecoder, encoded: torch.Tensor) -> None:
+        self._decoder, self._encoded = decoder, encoded
+
+    @torch.inference_mode()
+    def legal(self, constraint: Constraint, masks: Masks, width: int = WIDTH) -> list[Legal]:
+        """Return the `width` likeliest texts of a format, likeliest first."""
+        branches = self._decoder.branches(self._encoded, width)
+        return search(branches, constraint, masks, width)
+
+    @torch.inference_mode()
+    def spelt(self, tokens: Sequence[int]) -> Line:
+        """Return the line that spells a text, given by its tokens between start and end."""
+        return self._decoder.spelt(self._encoded, tokens)
 
 
 def _tokens(line: Line) -> list[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -34,6 +35,8 @@ from stages.records import Transcript
 
 if TYPE_CHECKING:
     import torch
+
+    from stages.recognisers.advisor import Advice, Advisor
 
 
 SECOND_LOOK_NATS = 1.0
@@ -92,6 +95,11 @@ class TrocrRecogniser:
             description="a line in which two tokens are closer than this is read again, from five "
             "looks at it together; 0: never; unset: 1 where the checkpoint is calibrated, else 0",
         )
+        opinion: Literal["rapidocr"] | None = Field(
+            None,
+            description="who else judges the lines that are read again (without a second look, "
+            f"those under {SECOND_LOOK_NATS:g} nat): rapidocr (PP-OCR), or nobody",
+        )
         min_contrast_grey_levels: float = Field(
             MIN_CONTRAST_GREY_LEVELS,
             ge=0,
@@ -102,6 +110,7 @@ class TrocrRecogniser:
     def __init__(self, options: TrocrRecogniser.Options) -> None:
         self._options = options
         self.model = ""
+        self._advisor: Advisor | None = None
 
     def __enter__(self) -> Self:
         options = self._options
@@ -138,6 +147,11 @@ class TrocrRecogniser:
                 f"{str(dtype).removeprefix('torch.')}; "
                 f"{remedy if dtype == torch.float32 else 'set `encoder_dtype: float32`'}"
             )
+        if options.opinion is not None:
+            from stages.recognisers.advisor import Advisor
+
+            self._advisor = Advisor(opened.processor.tokenizer, self._lines.most_tokens).__enter__()
+            self.model = f"{self.model}+{self._advisor.model}"
         return self
 
     def __exit__(
@@ -147,6 +161,9 @@ class TrocrRecogniser:
         trace: TracebackType | None,
     ) -> None:
         del self._lines, self._pixels, self._tokens, self._steering
+        if self._advisor is not None:
+            self._advisor.__exit__(kind, error, trace)
+            self._advisor = None
 
     def read(
         self, crops: Sequence[np.ndarray], constraints: Sequence[Constraint | None]
@@ -160,25 +177,32 @@ class TrocrRecogniser:
             RecogniserError: torch failed, out of memory included.
         """
         return [
-            Transcript("", ())
-            if line is None
-            else self._steered(crop, line, constraint, self._transcript(line))
+            Transcript("", ()) if line is None else self._transcribed(crop, line, constraint)
             for crop, constraint, line in zip(crops, constraints, self.lines(crops), strict=True)
         ]
 
-    def _steered(
-        self, crop: np.ndarray, line: Line, constraint: Constraint | None, read: Transcript
+    def _transcribed(
+        self, crop: np.ndarray, line: Line, constraint: Constraint | None
     ) -> Transcript:
-        """The transcript with the likeliest codes, where it is not surely one itself."""
-        if constraint is None or is_settled(read, constraint):
+        """What the line says, after an opinion on a doubtful one; with the likeliest codes."""
+        read = self._transcript(line)
+        asked = self._advisor is not None and line.doubtful and read.text
+        bound = constraint is not None and not is_settled(read, constraint)
+        if not asked and not bound:
             return read
-        masks = self._steering.masks(constraint)
         try:
             seen = looks(crop) if self._second_look_nats > 0 else [crop]
-            pixels = np.stack([self._pixels.of(each) for each in seen])
-            legal = self._lines.legal(pixels, constraint, masks)
+            view = self._lines.view(np.stack([self._pixels.of(each) for each in seen]))
+            advice = self._advisor.advise(crop, view, line) if asked else None
+            if advice is not None:
+                read = self._advised(advice)
+            if constraint is None or is_settled(read, constraint):
+                return read
+            legal = view.legal(constraint, self._steering.masks(constraint))
         except (RuntimeError, ValueError, IndexError, MemoryError) as error:
             raise RecogniserError(f"{self.model} failed: {first_line(error)}") from error
+        if advice is not None:
+            return replace(read, candidates=advice.candidates(legal))
         return with_candidates(read, line.probability, legal)
 
     def lines(self, crops: Sequence[np.ndarray]) -> list[Line | None]:
@@ -210,11 +234,14 @@ class TrocrRecogniser:
 
     def _settled(self, crop: np.ndarray, line: Line) -> Line:
         """The line itself, or, where it is doubtful, what several looks at its crop spell."""
-        nats = self._second_look_nats
-        doubtful = line.margin < nats or (nats > 0 and line.draft_agrees is False)
-        if not doubtful:
+        second = self._second_look_nats
+        nats = SECOND_LOOK_NATS if self._options.opinion and not second else second
+        if line.margin >= nats and not (nats > 0 and line.draft_agrees is False):
             return line
-        return self._lines.together(np.stack([self._pixels.of(each) for each in looks(crop)]), line)
+        if second > 0:
+            pixels = np.stack([self._pixels.of(each) for each in looks(crop)])
+            line = self._lines.together(pixels, line)
+        return replace(line, doubtful=True)
 
     @property
     def _second_look_nats(self) -> float:
@@ -229,6 +256,10 @@ class TrocrRecogniser:
             return transcript
         evidence = calibration.evidence_of(transcript, line.draft_agrees)
         return calibration.calibrated(transcript, self._calibration.probability(evidence))
+
+    def _advised(self, advice: Advice) -> Transcript:
+        transcript = self._tokens.transcript(advice.line)
+        return calibration.calibrated(transcript, advice.probability)
 
     def _texts(self, crops: Sequence[np.ndarray]) -> list[str]:
         return [each.text for each in self.read(crops, [None] * len(crops))]

@@ -61,6 +61,20 @@ def test_load_when_only_an_option_of_the_recogniser_is_set_then_it_is_the_defaul
     assert line == "conf/markwatch.yaml:1 recogniser.max_width_px: unknown key"
 
 
+def test_load_when_another_recogniser_is_named_then_the_default_ones_options_are_dropped(
+    tmp_path, monkeypatch
+):
+    assert settings.load(write(tmp_path, "")).recogniser.options.opinion == "rapidocr"
+    write(tmp_path, "recogniser: {use: trocr, second_look_nats: 2}\n")
+    assert settings.load(tmp_path).recogniser.options.opinion == "rapidocr"
+    write(tmp_path, "recogniser: {use: rapidocr}\n")
+    assert settings.load(tmp_path).recogniser.use == "rapidocr"
+    write(tmp_path, "recogniser: {opinion: null}\n")
+    assert settings.load(tmp_path).recogniser.options.opinion is None
+    monkeypatch.setenv("MARKWATCH__RECOGNISER__USE", "rapidocr")
+    assert settings.load(write(tmp_path, "")).recogniser.use == "rapidocr"
+
+
 def test_load_when_several_keys_are_wrong_then_tells_all_with_file_and_line(tmp_path):
     lines = complaint(
         write(

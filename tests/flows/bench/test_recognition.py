@@ -101,6 +101,8 @@ def test_bench_when_run_then_a_row_each_and_float32_reads_as_generate(checkpoint
     assert [line[1] for line in lines if line[:1] == ["generate"]] == ["1", "8", "32"]
     (first,) = (line for line in lines if line[:2] == ["trocr", "1"])
     assert first[4] == first[6] == "1.00"
+    judged = [line for line in lines if line[:3] == ["with", "an", "opinion"]]
+    assert [line[3] for line in judged] == ["1", "8", "32"]
     assert sum(line[:1] == ["rapidocr"] for line in lines) == 1
     left_out = "tesseract is left out: " in done.stderr
     assert left_out != any(line[:1] == ["tesseract"] for line in lines)

@@ -123,7 +123,7 @@ def test_legal_when_a_network_reads_then_every_text_has_the_networks_own_probabi
     made, steering, tokenizer, reader_name = reader
     pixels = np.random.default_rng(5).normal(0, 1, (1, 3, 16, 64)).astype(np.float32)
     constraint = compile_format("[A-C4]{1,2}")
-    found = made.legal(pixels, constraint, steering.masks(constraint))
+    found = made.view(pixels).legal(constraint, steering.masks(constraint))
     assert found
     assert all(constraint.accepts(each.text) for each in found)
     encoded = made._exact(torch.from_numpy(pixels))
@@ -147,8 +147,8 @@ def test_legal_when_asked_twice_or_with_more_looks_then_the_same_again(reader):
     pixels = np.random.default_rng(6).normal(0, 1, (1, 3, 16, 64)).astype(np.float32)
     constraint = compile_format("[A-Z0-9]{3}")
     masks = steering.masks(constraint)
-    once = made.legal(pixels, constraint, masks)
-    again = made.legal(np.repeat(pixels, 3, 0), constraint, steering.masks(constraint))
+    once = made.view(pixels).legal(constraint, masks)
+    again = made.view(np.repeat(pixels, 3, 0)).legal(constraint, steering.masks(constraint))
     assert steering.masks(constraint) is masks
     assert [each.text for each in once] == [each.text for each in again]
     assert [each.log_probability for each in once] == pytest.approx(

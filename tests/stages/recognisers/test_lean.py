@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import math
 import os
 from types import SimpleNamespace
 
@@ -325,3 +326,35 @@ def test_together_when_there_is_one_look_then_greedy_s_line():
         for row, line in zip(states(), decoder.greedy(states()), strict=True):
             (again,) = tokens([decoder.together(row[None], [])])
             assert [again] == tokens([line])
+
+
+def test_spelt_when_the_text_is_what_the_looks_spell_then_the_line_of_together():
+    made, encoded = network(), states(3)
+    fifth = LeanDecoder(made, START, [-1], 24).together(encoded, []).steps[4].token
+    decoder = LeanDecoder(made, START, [fifth], 24)
+    expected = decoder.together(encoded, [])
+
+    line = decoder.spelt(encoded, [step.token for step in expected.steps])
+
+    assert expected.end is not None
+    assert tokens([line]) == tokens([expected])
+    assert line.probability == pytest.approx(expected.probability, rel=1e-4)
+
+
+def test_spelt_when_the_text_is_another_then_its_probability_is_that_of_feeding_it():
+    made, encoded = network(), states(3)
+    ends = likely_ends(made, encoded)
+    decoder = LeanDecoder(made, START, ends, 24)
+    text = [token for token in range(4, 12) if token not in ends]
+
+    line = decoder.spelt(encoded, text)
+
+    branches = decoder.branches(encoded, 1)
+    log, fed = 0.0, START
+    for token in text:
+        log += float(branches.feed([0], [fed])[0, token])
+        fed = token
+    log += float(branches.feed([0], [fed])[0, ends].max())
+    assert [step.token for step in line.steps] == text
+    assert line.end.token in ends
+    assert math.log(line.probability) == pytest.approx(log, rel=1e-4)

@@ -59,6 +59,13 @@ def test_rapidocr_when_a_crop_has_wider_neighbours_then_it_reads_the_same(engine
     assert read(engine, *crops) == [read(engine, crop)[0] for crop in crops]
 
 
+def test_probabilities_when_read_then_a_distribution_over_the_alphabet_at_each_step(engine, line):
+    steps = engine.probabilities(line("LOT 4711"))
+
+    assert steps.shape[1] == len(engine.alphabet)
+    assert steps.sum(1) == pytest.approx(1, abs=1e-3)
+
+
 def test_line_tensor_when_very_wide_then_squeezed_to_the_limit():
     assert line_tensor(np.zeros((10, 5000), np.uint8), 3200).shape == (1, 3, 48, 3200)
 
