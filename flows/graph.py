@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,7 +22,7 @@ from stages.decode import DecodeOptions, decode
 from stages.detect import detect
 from stages.errors import ImageError, MarkwatchError
 from stages.map import map_readings
-from stages.preprocess import Step, preprocess
+from stages.preprocess import Step, preprocess, stepwise
 from stages.recognise import recognise
 from stages.records import Failure, Frame, ImageRef, Mark, Reading, Region, Report
 
@@ -53,6 +54,20 @@ class Found:
     records: tuple[Region, ...] | tuple[Reading, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What each stage made of one picture: pages as decoded and prepared, regions, readings.
+
+    From the stage on that failed they are empty. `regions` and `readings` match one by one.
+    """
+
+    frames: tuple[Frame, ...]
+    prepared: tuple[Frame, ...]
+    regions: tuple[Found, ...]
+    readings: tuple[Found, ...]
+    outcome: Report | Failure
+
+
 def build(
     images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions, *, chunk: str, attempt: int
 ) -> Delayed:
@@ -71,8 +86,62 @@ def build(
 
 def run_here(images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions) -> Outcomes:
     """The same stages as plain calls in this thread: what the benchmark holds the walk against."""
+    return map_here(read_here(images, recipe, options), recipe)
+
+
+def read_here(images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions) -> list[Parcel]:
+    """The stages up to recognise, for `map_here`: what is read once may be mapped many times."""
     detected = _detect(_preprocess(_decode(images, options), recipe.preprocess), recipe.fields)
-    return _map(_recognise(detected), recipe)
+    return _recognise(detected)
+
+
+def map_here(parcels: Sequence[Parcel], recipe: Recipe) -> Outcomes:
+    """Map what was read under a recipe that may differ in how its fields are mapped."""
+    plans = {plan.name: plan for plan in recipe.fields}
+
+    def under(parcel: Parcel) -> Parcel:
+        if parcel.failed:
+            return parcel
+        found, model = parcel.content
+        own = tuple(replace(one, plan=plans[one.plan.name]) for one in found)
+        return replace(parcel, content=(own, model))
+
+    return _map([under(parcel) for parcel in parcels], recipe)
+
+
+def trace(
+    image: ImageRef,
+    recipe: Recipe,
+    options: DecodeOptions,
+    see: Callable[[Frame, Step, float], None],
+) -> Trace:
+    """One picture through the same stages as plain calls, and what came out of each.
+
+    `see` is shown the frame after each step of preprocess, with the step and its milliseconds.
+    """
+    decoded = _decode([image], options)
+    prepared = _each("preprocess", decoded, partial(_seen, recipe.preprocess, see))
+    detected = _detect(prepared, recipe.fields)
+    recognised = _recognise(detected)
+    [outcome] = _map(recognised, recipe)
+    frames, ready, regions = (
+        () if parcel.failed else parcel.content for [parcel] in (decoded, prepared, detected)
+    )
+    readings = () if recognised[0].failed else recognised[0].content[0]
+    return Trace(frames, ready, regions, readings, outcome)
+
+
+def _seen(
+    steps: tuple[Step, ...], see: Callable[[Frame, Step, float], None], frames: tuple[Frame, ...]
+) -> tuple[Frame, ...]:
+    done = []
+    for frame in frames:
+        after, begin = frame, time.perf_counter()
+        for step, after in zip(steps, stepwise(frame, steps), strict=True):
+            see(after, step, _milliseconds(begin))
+            begin = time.perf_counter()
+        done.append(after)
+    return tuple(done)
 
 
 def _decode(images: Sequence[ImageRef], options: DecodeOptions) -> list[Parcel]:

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from flows import graph, recipes, settings, telemetry, vocabulary
 from flows.cluster import DaskThreads
-from flows.filenames import printable
+from flows.filenames import printable, shown
 from flows.intake import digest_of
 from flows.settings import Layout, Settings
 from flows.sidecar import expected_of
@@ -48,7 +48,7 @@ def read(root: Path, paths: Sequence[Path], recipe: str, *, as_json: bool) -> in
     site = settings.load(root)
     telemetry.configure(site.log.model_copy(update={"level": "warning"}))
     plan = recipe_of(Layout(root), recipe, site)
-    pictures = list(_pictures(paths))
+    pictures = list(pictures_in(paths))
     if not pictures:
         raise ConfigError(
             f"no pictures ({' '.join(sorted(SUFFIXES))}) in {' '.join(map(str, paths))}"
@@ -56,7 +56,7 @@ def read(root: Path, paths: Sequence[Path], recipe: str, *, as_json: bool) -> in
     console = Console(stderr=True)
     several = len(pictures) > 1 and console.is_terminal
     failed = False
-    table = Table("image", "code", "status", "confidence", "reason", box=None, pad_edge=False)
+    shown: list[vocabulary.Row] = []
     progress = Progress(console=console, transient=True) if several else nullcontext()
     with progress:
         task = progress.add_task("reading", total=len(pictures)) if several else None
@@ -73,12 +73,20 @@ def read(root: Path, paths: Sequence[Path], recipe: str, *, as_json: bool) -> in
                 if as_json:
                     sys.stdout.write(vocabulary.to_json(row) + "\n")
                 else:
-                    table.add_row(*_cells(row))
+                    shown.append(row)
             if task is not None:
                 progress.advance(task)
     if not as_json:
-        Console().print(table)
+        show(shown)
     return ImageError.exit_code if failed else 0
+
+
+def show(rows: Iterable[vocabulary.Row]) -> None:
+    """Print marks as a table for people."""
+    table = Table("image", "code", "status", "confidence", "reason", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*_cells(row))
+    Console().print(table)
 
 
 def outcomes(
@@ -126,7 +134,12 @@ def image_of(path: Path) -> ImageRef | Failure:
     return image if digest else Failure(image, "intake", words, retryable=False)
 
 
-def _pictures(paths: Sequence[Path]) -> Iterator[Path]:
+def pictures_in(paths: Sequence[Path]) -> Iterator[Path]:
+    """The pictures that paths name: files as they are, of folders those with a picture's suffix.
+
+    Raises:
+        ConfigError: a path does not exist.
+    """
     for path in paths:
         if path.is_dir():
             for folder, folders, names in os.walk(path):
@@ -165,15 +178,15 @@ def _cells(row: vocabulary.Row) -> tuple[Text, ...]:
         code_cell(row),
         Text(row["status"], style=COLOURS[row["status"]]),
         Text(confidence_cell(row)),
-        Text(row["reason"] or "", style="dim"),
+        Text(shown(row["reason"] or ""), style="dim"),
     )
 
 
 def code_cell(row: vocabulary.Row) -> Text:
     """The code, or in brackets what it may be but was not given out as."""
     if row["code"]:
-        return Text(row["code"], style="bold")
-    return Text(f"({row['candidate']})" if row["candidate"] else "-", style="dim")
+        return Text(shown(row["code"]), style="bold")
+    return Text(f"({shown(row['candidate'])})" if row["candidate"] else "-", style="dim")
 
 
 def confidence_cell(row: vocabulary.Row) -> str:

@@ -18,13 +18,15 @@ COLUMNS = ("file", "text")
 class Label:
     """A picture and what is to be read in it; an empty text means nothing.
 
-    `file` as written, and `place` where: `my/labels.csv:17`.
+    `file` as written, and `place` where: `my/labels.csv:17`. `field` is the recipe's field that is
+    to read it, where the CSV has such a column.
     """
 
     file: str
     path: Path
     text: str
     place: str
+    field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def _label(row: Row, path: Path) -> Label | str:
         if not other.is_file():
             return f"{place}: no such picture: {picture}; files are named relative to the CSV"
         picture = other
-    return Label(file, picture, text, place)
+    return Label(file, picture, text, place, row.cells.get("field") or None)
 
 
 def limited(sets: Sequence[LabelSet], most: int | None) -> Iterator[LabelSet]:

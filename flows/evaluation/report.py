@@ -130,14 +130,15 @@ def _confusions(results: Sequence[Result]) -> Table:
     for each in results:
         scores = each.scores
         cells = (
-            "  ".join(map(_confusion, every[:_SHOWN_CONFUSIONS])) or "-"
+            "  ".join(map(confusion_in_words, every[:_SHOWN_CONFUSIONS])) or "-"
             for every in (scores.confusions, scores.never_read)
         )
         table.add_row(each.set_name, each.contender, *cells)
     return table
 
 
-def _confusion(confusion: Confusion) -> str:
+def confusion_in_words(confusion: Confusion) -> str:
+    """`0>O 3` for a 0 read as an O three times; `-0` is lost, `+0` put in."""
     if not confusion.truth:
         return f"+{confusion.read} {confusion.count}"
     if not confusion.read:
