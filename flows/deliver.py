@@ -9,23 +9,25 @@ without gets one strictly ordered log, cut into batches as its `Cut` says.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import structlog
 
 from flows.choices import SinkChoice
+from flows.figures import brief, figures
 from flows.intake import Clocks
-from flows.ledger import Ledger
+from flows.ledger import Ledger, ledger_remedy
 from flows.positions import Intervals, Position, Span, intervals
 from flows.settings import DeliveryOptions
 from stages.errors import DeliveryError
-from stages.ports import Batch, Cut, Receipt, Sink, Site
+from stages.ports import Batch, Cut, Receipt, Remembers, Sink, Site, Tells
 
 IDLE_SECONDS = 1.0
 
@@ -67,12 +69,14 @@ class Delivery:
         self._boundary = 0
         self._refused = Intervals()
         self._refused_until = 0.0
+        self._tell_at = -math.inf
         self._log = structlog.get_logger("markwatch.deliver").bind(sink=name)
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
 
     def open(self) -> None:
         """Make this sink's place in the ledger; every sink's, before any of them starts."""
-        self._ledger.places.open(self.name, self._choice.start)
+        choice = self._choice
+        self._ledger.places.open(self.name, choice.start, choice.cameras, choice.statuses)
 
     def start(self) -> None:
         """Begin to follow the log."""
@@ -124,6 +128,8 @@ class Delivery:
                     self._follow(sink, pause)
             except DeliveryError as error:
                 self._failed(str(error))
+            except sqlite3.OperationalError as error:
+                self._failed(ledger_remedy(error))
             except Exception as error:
                 # A sink may be a stranger's: whatever it raises, its rows are offered again.
                 self._log.exception("sink broke")
@@ -136,6 +142,8 @@ class Delivery:
     def _follow(self, sink: Sink, pause: Backoff) -> None:
         places = self._ledger.places
         position = places.position(self.name)
+        if isinstance(sink, Remembers):
+            sink.remember(position.cursor)
         self._boundary = self._ledger.head()
         announced: str | None = None
         while not self._stop.is_set():
@@ -143,6 +151,7 @@ class Delivery:
             if announced != self._state:
                 sink.announce(self._state)
                 announced = self._state
+            self._tell(sink)
             offer, wait = self._next(position, sink.cut)
             if offer is None:
                 self._wake.wait(wait)
@@ -158,7 +167,13 @@ class Delivery:
                 self._boundary = self._ledger.head()
                 position = places.position(self.name)
                 continue
-            position = places.receive(self.name, position, covered(offer.batch, receipt), receipt)
+            position = places.receive(
+                self.name,
+                position,
+                covered(offer.batch, receipt),
+                receipt,
+                unit=(offer.batch.after, offer.batch.to) if sink.cut.units else None,
+            )
             for seq, reason in receipt.dead.items():
                 self._log.error("refused for good", seq=seq, reason=reason)
             if receipt.refused:
@@ -169,6 +184,16 @@ class Delivery:
                 self._failing = False
                 self._progress.notify_all()
             pause.reset()
+
+    def _tell(self, sink: Sink) -> None:
+        """Give a sink that wants them the station's figures, every so often."""
+        every = sink.cut.figures_seconds
+        if every <= 0 or self._clocks.tick() < self._tell_at:
+            return
+        self._tell_at = self._clocks.tick() + every
+        with self._ledger.snapshot() as db:
+            found = figures(db, self._clocks.now())
+        cast(Tells, sink).tell(brief(found))
 
     def _next(self, position: Position, cut: Cut) -> tuple[Offer | None, float]:
         """The batch to offer now, or how long to wait."""

@@ -10,142 +10,31 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from flows import vocabulary
-from flows.duplicates import mark_duplicates, taken_at
-from flows.ledger_schema import MIGRATIONS
+from flows.committing import commit_one
+from flows.ledger_file import LedgerFile
+from flows.ledger_records import Claim, Outcome, Unfinished, unfinished_of
 from flows.places import Places
-from flows.sources.filesystem import filesystem_of, is_network
-from stages.errors import ConfigError
-from stages.records import Failure, ImageRef, Report
+from flows.pruning import Pruning
+from flows.wishes import Wishes
+from stages.records import ImageRef
+
+__all__ = ["Claim", "Ledger", "Outcome", "Unfinished"]
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A picture on its way into `work/`: `source` is absolute, `work` relative to the root."""
-
-    id: str
-    source: str
-    work: str
-    camera: str
-    name: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """A picture that a restart must finish.
-
-    `attempts` were counted; the last of them had not ended if `in_flight`, and was made with
-    nothing beside it if `alone`. `target` and `reason` say how a reported picture is to be filed.
-    """
-
-    claim: Claim
-    state: str
-    image: ImageRef | None
-    attempts: int
-    in_flight: bool
-    alone: bool
-    target: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a picture, and where it is to be filed (relative to the root)."""
-
-    result: Report | Failure
-    target: str
-
-
-class Ledger:
+class Ledger(LedgerFile):
     """The open ledger of one root. Safe to call from several threads."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime], *, root: Path) -> None:
-        self._path = path
-        self._clock = clock
-        self._root = root
-        self._guard = threading.RLock()
+        super().__init__(path, clock, root=root)
         self.places = Places(self._transaction, self._reading, clock)
-        self._lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
-
-    def __enter__(self) -> Ledger:
-        """Open it for writing, making or migrating the schema.
-
-        Raises:
-            ConfigError: another process holds it, it lies on a network share, or it was written
-                by a later markwatch.
-        """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        kind = filesystem_of(self._path.parent)
-        if is_network(kind):
-            raise ConfigError(
-                f"{self._path.parent} is on a network file system ({kind}), where SQLite's locks "
-                "do not hold; keep the root on a local disk and point the sources at the share"
-            )
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise ConfigError(
-                f"another markwatch is already watching {self._root}; stop it, or give another root"
-            ) from None
-        try:
-            self._db = _connect(self._path)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
-        except BaseException:
-            self._lock.release()
-            raise
-        if os.name == "posix":
-            self._path.chmod(0o600)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._guard:
-            self._db.close()
-            self._lock.release()
-
-    def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise ConfigError(
-                f"{self._path} was written by a later markwatch (schema {version}, this one knows "
-                f"{len(MIGRATIONS)}); install that version"
-            )
-        for number in range(version, len(MIGRATIONS)):
-            with self._transaction() as db:
-                for statement in MIGRATIONS[number]:
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version={number + 1}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                # SQLite ends a transaction by itself when the disk is full or fails.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._guard:
-            yield self._db
+        self.wishes = Wishes(self._transaction, self._reading)
+        self.pruning = Pruning(self._transaction, self._reading)
 
     # intake
 
@@ -229,43 +118,7 @@ class Ledger:
             found = self._db.execute(
                 "SELECT * FROM images WHERE state != 'archived' ORDER BY id"
             ).fetchall()
-        return [self._unfinished(record) for record in found]
-
-    def _unfinished(self, record: sqlite3.Row) -> Unfinished:
-        claim = Claim(
-            id=record["id"],
-            source=os.fsdecode(record["source"]),
-            work=os.fsdecode(record["work"]),
-            camera=record["camera"],
-            name=record["name"],
-            size=record["size"],
-            mtime_ns=record["mtime_ns"],
-        )
-        image = None
-        if record["arrived_at"] is not None:
-            captured = record["captured_at"]
-            image = ImageRef(
-                id=claim.id,
-                path=str(self._root / claim.work),
-                sha256=record["sha256"],
-                size=claim.size,
-                camera=claim.camera,
-                name=claim.name,
-                arrived_at=datetime.fromisoformat(record["arrived_at"]),
-                captured_at=captured and datetime.fromisoformat(captured),
-                expected=record["expected"],
-            )
-        target = record["target"]
-        return Unfinished(
-            claim=claim,
-            state=record["state"],
-            image=image,
-            attempts=record["attempts"],
-            in_flight=bool(record["in_flight"]),
-            alone=bool(record["alone"]),
-            target=target and os.fsdecode(target),
-            reason=record["reason"],
-        )
+        return [unfinished_of(record, self._root) for record in found]
 
     # the log
 
@@ -279,55 +132,8 @@ class Ledger:
         with self._transaction() as db:
             (head,) = db.execute("SELECT head FROM log").fetchone()
             for outcome in outcomes:
-                image = outcome.result.image
-                rows = list(
-                    vocabulary.rows(
-                        outcome.result, station=station, first_seq=head + 1, read_at=read_at
-                    )
-                )
+                rows = commit_one(db, outcome, station, read_at, head)
                 head += len(rows)
-                if isinstance(outcome.result, Report):
-                    mark_duplicates(db, rows, outcome.result)
-                reason = outcome.result.reason if isinstance(outcome.result, Failure) else None
-                changed = db.execute(
-                    "UPDATE images SET state='reported', target=?, reason=?"
-                    " WHERE id=? AND state='claimed'",
-                    (os.fsencode(outcome.target), reason, image.id),
-                ).rowcount
-                if changed != 1:
-                    raise RuntimeError(f"picture {image.id} was reported twice")
-                db.executemany(
-                    "INSERT INTO rows"
-                    " (seq, id, image, camera, status, read_at, record, field, code, taken_at)"
-                    " VALUES"
-                    " (:seq, :id, :key, :camera, :status, :at, :record, :field, :code, :taken)",
-                    [
-                        {
-                            "seq": row["seq"],
-                            "id": row["id"],
-                            "key": image.id,
-                            "camera": row["camera"],
-                            "status": row["status"],
-                            "at": vocabulary.instant(read_at),
-                            "record": vocabulary.to_json(row),
-                            "field": row["field"],
-                            "code": row["code"],
-                            "taken": vocabulary.instant(taken_at(row)),
-                        }
-                        for row in rows
-                    ],
-                )
-                db.execute(
-                    "UPDATE cameras SET reported=reported+1, failed=failed+:failed,"
-                    " last_image=:image, last_status=:status, last_at=:at WHERE camera=:camera",
-                    {
-                        "camera": image.camera,
-                        "failed": int(isinstance(outcome.result, Failure)),
-                        "image": image.name,
-                        "status": rows[-1]["status"],
-                        "at": vocabulary.instant(read_at),
-                    },
-                )
                 committed.extend(rows)
             db.execute("UPDATE log SET head=?", (head,))
         return committed
@@ -337,17 +143,20 @@ class Ledger:
         with self._transaction() as db:
             db.executemany("UPDATE images SET state='archived' WHERE id=?", [(key,) for key in ids])
 
-    def set_conditions(self, conditions: Mapping[str, str]) -> None:
-        """Note what needs a person's attention now, for `status`; what is not named is over."""
+    def set_conditions(self, conditions: Mapping[str, str], teller: str = "watch") -> None:
+        """Note what needs a person's attention now, for `status`.
+
+        What the same teller told before and does not name now is over.
+        """
         now = vocabulary.instant(self._clock())
         with self._transaction() as db:
-            names = [name for (name,) in db.execute("SELECT name FROM conditions")]
-            gone = [(name,) for name in names if name not in conditions]
+            told = db.execute("SELECT name FROM conditions WHERE teller=?", (teller,)).fetchall()
+            gone = [(name,) for (name,) in told if name not in conditions]
             db.executemany("DELETE FROM conditions WHERE name=?", gone)
             db.executemany(
-                "INSERT INTO conditions (name, words, since) VALUES (?, ?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET words=excluded.words",
-                [(name, words, now) for name, words in conditions.items()],
+                "INSERT INTO conditions (name, words, since, teller) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET words=excluded.words, teller=excluded.teller",
+                [(name, words, now, teller) for name, words in conditions.items()],
             )
 
     def is_target(self, target: str) -> bool:
@@ -386,7 +195,9 @@ class Ledger:
         return [vocabulary.from_json(record) for (record,) in found]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
-    db.row_factory = sqlite3.Row
-    return db
+def ledger_remedy(error: sqlite3.OperationalError) -> str:
+    """One line that says why the ledger cannot be written now, and what to do about it."""
+    return (
+        f"the ledger cannot be written ({error}): free some space on the disk of data/state, "
+        "and see that it is there"
+    )

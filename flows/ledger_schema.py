@@ -95,4 +95,68 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             )""",
         "CREATE INDEX rows_code ON rows (code, camera, field, taken_at) WHERE code IS NOT NULL",
     ),
+    (
+        # Double entry: what was committed by day, and what each sink settled of it. The log and
+        # the positions must always come to the same sums, also after old rows are gone.
+        "ALTER TABLE images ADD COLUMN revision INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE images ADD COLUMN marks INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE images ADD COLUMN discard TEXT CHECK (discard IN ('due', 'done'))",
+        "UPDATE images SET marks = (SELECT COUNT(*) FROM rows WHERE rows.image = images.id)",
+        "CREATE INDEX images_discard ON images (discard) WHERE discard IS NOT NULL",
+        "ALTER TABLE cameras ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE cameras ADD COLUMN pruned_failed INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE log ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE conditions ADD COLUMN teller TEXT NOT NULL DEFAULT 'watch'",
+        """CREATE TABLE daily (
+            day TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            status TEXT NOT NULL,
+            pictures INTEGER NOT NULL DEFAULT 0,
+            rows INTEGER NOT NULL DEFAULT 0,
+            pruned INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (day, camera, status)
+        ) WITHOUT ROWID""",
+        """INSERT INTO daily (day, camera, status, pictures, rows)
+            SELECT substr(read_at, 1, 10), camera, status,
+                SUM(json_extract(record, '$.mark') = 1), COUNT(*)
+            FROM rows GROUP BY 1, 2, 3""",
+        """CREATE TABLE tallies (
+            sink TEXT NOT NULL,
+            day TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            delivered INTEGER NOT NULL DEFAULT 0,
+            dead INTEGER NOT NULL DEFAULT 0,
+            passed INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (sink, day, camera)
+        ) WITHOUT ROWID""",
+        """INSERT INTO tallies (sink, day, camera, delivered, dead, passed)
+            SELECT sinks.name, substr(rows.read_at, 1, 10), rows.camera,
+                SUM(rows.seq > sinks.start
+                    AND EXISTS (SELECT 1 FROM delivered AS d WHERE d.sink = sinks.name
+                        AND d.after < rows.seq AND d.upto >= rows.seq)
+                    AND NOT EXISTS (SELECT 1 FROM dead
+                        WHERE dead.sink = sinks.name AND dead.seq = rows.seq)),
+                SUM(EXISTS (SELECT 1 FROM dead
+                    WHERE dead.sink = sinks.name AND dead.seq = rows.seq)),
+                SUM(rows.seq <= sinks.start)
+            FROM sinks CROSS JOIN rows GROUP BY 1, 2, 3""",
+        """CREATE TABLE subscriptions (
+            sink TEXT NOT NULL,
+            after INTEGER NOT NULL,
+            cameras TEXT,
+            statuses TEXT,
+            PRIMARY KEY (sink, after)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE units (
+            sink TEXT NOT NULL,
+            after INTEGER NOT NULL,
+            upto INTEGER NOT NULL CHECK (upto > after),
+            PRIMARY KEY (sink, after)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE rereads (
+            image TEXT PRIMARY KEY,
+            wanted_at TEXT NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID""",
+    ),
 )

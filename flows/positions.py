@@ -5,6 +5,7 @@ Pure. A range (after, to] leaves `after` out and takes `to` in, like the names o
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,27 @@ class Intervals:
             else:
                 merged.append((after, to))
         return Intervals(tuple(merged))
+
+    def minus(self, other: Intervals) -> Intervals:
+        """What is in this set and not in the other."""
+        left: list[Span] = []
+        for after, to in self.spans:
+            for begin, end in other.spans:
+                if end <= after or begin >= to:
+                    continue
+                if begin > after:
+                    left.append((after, begin))
+                after = end
+                if after >= to:
+                    break
+            if after < to:
+                left.append((after, to))
+        return Intervals(tuple(left))
+
+    def has(self, number: int) -> bool:
+        """Whether a number is in the set."""
+        index = bisect_left(self.spans, number, key=lambda span: span[1])
+        return index < len(self.spans) and self.spans[index][0] < number
 
     def gap(self, after: int, to: int) -> Span | None:
         """The first range within (after, to] that is not in the set; None when all of it is."""
@@ -64,6 +86,11 @@ class Position:
     def pending(self, head: int) -> int:
         """How many rows up to `head` are still to be delivered."""
         return max(0, head - self.start) - self.done.count(self.start)
+
+    def floor(self, head: int) -> int:
+        """Up to which row everything is settled here."""
+        gap = self.done.gap(self.start, head)
+        return head if gap is None else gap[0]
 
     def next_in_order(self, head: int) -> Span | None:
         """The range to offer next to a sink that takes rows strictly in order."""

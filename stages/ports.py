@@ -8,11 +8,12 @@ them, used as a context manager, with one verb. `__init__` must be cheap and tou
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -39,7 +40,11 @@ class Plugin(Protocol):
 
 
 class Detector(Plugin, Protocol):
-    """Finds lines of text. An engine: one session, never used by two threads at once."""
+    """Finds lines of text. An engine: one session, never used by two threads at once.
+
+    Its options may offer `check_size((width, height))`, either None while unknown, which raises
+    `ImageError` if no such picture can be searched: then `check` tells it with file and line.
+    """
 
     per_thread: ClassVar[bool]
     """Whether each thread gets an engine of its own; if not, threads take turns with one."""
@@ -51,6 +56,7 @@ class Detector(Plugin, Protocol):
 
         Raises:
             RecogniserError: the engine failed.
+            ImageError: the options do not fit this frame; the text says the remedy.
         """
         ...
 
@@ -93,6 +99,13 @@ class ScanEnd:
     files: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What keeps a source from seeing, in words for a person; None when that is over."""
+
+    words: str | None
+
+
 class Source(Plugin, Protocol):
     """Sees new pictures."""
 
@@ -103,12 +116,12 @@ class Source(Plugin, Protocol):
         """The local folders that it takes pictures from."""
         ...
 
-    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd]:
+    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd | Trouble]:
         """Yield what is seen until `stop` is set; the same file may be yielded many times.
 
         Every file that stays is yielded again and again (a rescan), so nothing that a consumer
         or an event queue drops is lost; a `ScanEnd` follows the last file of each scan. A root
-        that goes away is waited for, never fatal.
+        that goes away is waited for, never fatal, and told of as a `Trouble`.
         """
         ...
 
@@ -128,7 +141,9 @@ class Cut:
     `max_rows` and `max_seconds` close a batch; `daily` also closes it at UTC midnight of
     `read_at`. `planned` batches are written to the ledger before they are tried, and after a
     crash the very same range is offered first. `lanes` lets rows committed after an outage go
-    out before the backlog; without it, rows come strictly in `seq` order.
+    out before the backlog; without it, rows come strictly in `seq` order. `units`: each batch
+    becomes a thing of its own (a file named by its range), whose range the ledger keeps.
+    `figures_seconds`: how often the sink's `tell` is given the station's figures; 0 for never.
     """
 
     max_rows: int = 500
@@ -136,6 +151,8 @@ class Cut:
     daily: bool = False
     planned: bool = False
     lanes: bool = False
+    units: bool = False
+    figures_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,5 +223,97 @@ class Sink(Plugin, Protocol):
 
         Raises:
             DeliveryError: the far side cannot be reached or written to; the text says the remedy.
+        """
+        ...
+
+
+class Tells(Protocol):
+    """A sink whose `cut.figures_seconds` is not 0: the far side can be told how the station is."""
+
+    def tell(self, figures: Mapping[str, Any]) -> None:
+        """Tell the far side the station's figures (`flows/figures.py`); never raises."""
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A sink that tells the far side what it knows before the first row of this life comes."""
+
+    def remember(self, cursor: Mapping[str, Any] | None) -> None:
+        """Take in the last receipt's cursor; called once, before anything else."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a reader finds at a sink's far side: one row at a `place`, or what is wrong there.
+
+    `row` is in the sink's own form; it means something only to the `agrees` of the same sink.
+    `day` is the UTC day that the place is for, YYYY-MM-DD. `torn` damage is the end of a delivery
+    that a crash cut short, which the next one takes away.
+    """
+
+    place: str
+    id: str = ""
+    seq: int = 0
+    day: str = ""
+    row: Any = None
+    damage: str | None = None
+    torn: bool = False
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A sink whose far side `audit` can read back."""
+
+    def held(self, stations: Collection[str]) -> Iterator[Held]:
+        """Yield every row that was delivered under one of these stations' names."""
+        ...
+
+    def agrees(self, held: Held, row: Mapping[str, Any]) -> bool:
+        """Whether what was found is what this row of the ledger looks like there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """One thing that a sink put in order, in words for a person, or what keeps it from that."""
+
+    words: str
+    trouble: bool = False
+
+
+@runtime_checkable
+class Tidies(Protocol):
+    """A sink that puts what it delivered in order from time to time, beside its deliveries."""
+
+    def tidy(self, closed: date, now: datetime, stop: threading.Event) -> Iterator[Tidied]:
+        """Do so until done or `stop` is set; days (UTC) before `closed` are over and delivered.
+
+        Called outside the sink's `with`, on another thread than its deliveries. A kill at any
+        point is made whole by calling it again.
+
+        Raises:
+            DeliveryError: the far side is away or full.
+        """
+        ...
+
+
+@runtime_checkable
+class Replays(Protocol):
+    """A sink that can deliver again beside a running flow; it leaves cursor and state alone."""
+
+    replays_into_file: ClassVar[bool]
+    """Whether it writes a file of its own, which somebody must name."""
+
+    def replay(self, batches: Iterable[Batch], file: Path | None) -> Iterator[str]:
+        """Make these batches durable again; yields a line for each thing that was done.
+
+        Every batch is a unit of the sink's own where it has such (`Cut.units`). Called outside the
+        sink's `with`. What a crash cuts short is made whole by calling it again.
+
+        Raises:
+            ConfigError: the file is in the way, or there is nothing to replay to.
+            DeliveryError: the far side is away or full.
         """
         ...

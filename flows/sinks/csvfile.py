@@ -10,10 +10,8 @@ and text that begins with an apostrophe, gets an apostrophe in front: drop one f
 from __future__ import annotations
 
 import errno
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -25,16 +23,12 @@ from pydantic import Field
 
 from flows import durable, vocabulary
 from flows.filenames import for_file
-from stages.errors import DeliveryError
+from flows.sinks.csv_lines import header_line, row_line
+from stages.errors import ConfigError, DeliveryError
 from stages.options import Options
-from stages.ports import Batch, Cut, Receipt, Site
+from stages.ports import Batch, Cut, Held, Receipt, Site
 
 _BOM = b"\xef\xbb\xbf"
-_END = "\r\n"
-# What would end a line for some reader: C0, DEL, C1 and the Unicode separators.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# OWASP, "CSV Injection", with the full-width forms that spreadsheets fold to ASCII.
-_FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20'")
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
@@ -65,6 +59,7 @@ class CsvSink:
     Options: ClassVar[type[Options]] = CsvOptions
     # Planned, because the first batch of a file has no cursor: its copies are known by their ids.
     cut = Cut(max_rows=500, max_seconds=0.0, daily=True, planned=True)
+    replays_into_file: ClassVar[bool] = True
 
     def __init__(self, options: CsvOptions, site: Site, name: str) -> None:
         self._options = options
@@ -72,8 +67,7 @@ class CsvSink:
         self._prefix = f"readings-{for_file(site.station)}-"
         self._left: _Length | None = None
         self._log = structlog.get_logger("markwatch.sinks.csv")
-        header = _line(_quoted(name) for name in vocabulary.NAMES)
-        self._header = (_BOM if options.bom else b"") + header
+        self._header = (_BOM if options.bom else b"") + header_line()
 
     @staticmethod
     def folders(options: CsvOptions, site: Site) -> tuple[Path, ...]:
@@ -134,6 +128,58 @@ class CsvSink:
             raise DeliveryError(durable.remedy(error, self._path)) from error
         return f"csv files {self._path / self._prefix}YYYY-MM-DD.csv"
 
+    def held(self, stations: Collection[str]) -> Iterator[Held]:
+        """Every line of every file of these stations; its cells stay as they were written."""
+        prefixes = tuple(f"readings-{for_file(station)}-" for station in stations)
+        for path in sorted(self._path.glob("readings-*.csv")):
+            if path.name[: -len("YYYY-MM-DD.csv")] not in prefixes:
+                continue
+            try:
+                with path.open("rb") as lines:
+                    yield from _held(path.name, lines)
+            except OSError as error:
+                yield Held(path.name, damage=f"cannot be read ({error.strerror})")
+
+    def agrees(self, held: Held, row: Mapping[str, Any]) -> bool:
+        """Whether a line is what this row is written as, its formulas neutralised or not."""
+        return held.row == row_line(row, True) or held.row == row_line(row, False)
+
+    def replay(self, batches: Iterable[Batch], file: Path | None) -> Iterator[str]:
+        """Write rows into a new file of their own; the day's files and the cursor stay as they are.
+
+        Written beside its name and renamed when it is whole: a crash leaves no part of it there.
+
+        Raises:
+            ConfigError: there is such a file, or it would lie among the day's files.
+            DeliveryError: it cannot be written.
+        """
+        if file is None:
+            raise ConfigError("a CSV is replayed into a file of its own: name it with -o FILE")
+        if file.resolve().parent == self._path.resolve():
+            raise ConfigError(
+                f"{file} lies among the day's files, whose readers would see its rows twice; "
+                "name a file elsewhere"
+            )
+        if os.path.lexists(file):
+            raise ConfigError(f"{file} is there already; remove it, or name another file")
+        staged = file.with_name(f".{file.name}.part")
+        count = 0
+        try:
+            with staged.open("wb") as output:
+                output.write(self._header)
+                for batch in batches:
+                    output.writelines(
+                        row_line(row, self._options.neutralise_formulas) for row in batch.rows
+                    )
+                    count += len(batch.rows)
+                output.flush()
+                os.fsync(output.fileno())
+            durable.move_new(staged, file)
+            durable.fsync_directory(file.parent)
+        except OSError as error:
+            raise DeliveryError(durable.remedy(error, file)) from error
+        yield f"{count} rows in {file}"
+
     def _prepare(self) -> None:
         try:
             durable.make_folder(self._path)
@@ -142,7 +188,7 @@ class CsvSink:
 
     def _append(self, file: str, rows: Sequence[vocabulary.Row], cursor: _Length | None) -> _Length:
         path = self._path / file
-        lines = [_row(row, self._options.neutralise_formulas) for row in rows]
+        lines = [row_line(row, self._options.neutralise_formulas) for row in rows]
         durable.make_folder(self._path)
         handle = os.open(path, _FLAGS, 0o644)
         try:
@@ -210,44 +256,16 @@ def _length(cursor: Mapping[str, Any] | None) -> _Length | None:
     return _Length(cursor["file"], cursor["offset"]) if cursor else None
 
 
-def _row(row: vocabulary.Row, neutralise: bool) -> bytes:
-    return _line(
-        _CELLS[field.kind](row[field.name], neutralise) if row[field.name] is not None else ""
-        for field in vocabulary.FIELDS
-    )
-
-
-def _line(cells: Iterable[str]) -> bytes:
-    return (",".join(cells) + _END).encode()
-
-
-def _text(value: str, neutralise: bool) -> str:
-    if neutralise and value.lstrip().startswith(_FORMULA):
-        value = "'" + value
-    return _quoted(_CONTROL.sub(_escape, value))
-
-
-def _quoted(value: str) -> str:
-    return '"' + value.replace('"', '""') + '"'
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
-
-
-def _json(value: Any, neutralise: bool) -> str:
-    return _text(json.dumps(value, ensure_ascii=False, separators=(",", ":")), neutralise=False)
-
-
-_CELLS: dict[str, Callable[[Any, bool], str]] = {
-    "text": _text,
-    "status": _text,
-    "integer": lambda value, _: str(value),
-    "number": lambda value, _: repr(float(value)),
-    "boolean": lambda value, _: "true" if value else "false",
-    "time": lambda value, _: vocabulary.instant(value),
-    "box": _json,
-    "outline": _json,
-    "characters": _json,
-    "timings": _json,
-}
+def _held(file: str, lines: Iterable[bytes]) -> Iterator[Held]:
+    for number, line in enumerate(lines, 1):
+        place = f"{file}:{number}"
+        if not line.endswith(b"\n"):
+            yield Held(place, damage="the last line is not whole", torn=True)
+        elif number > 1 or line.removeprefix(_BOM) != header_line():
+            cells = line.split(b",", 2)
+            try:
+                key, seq = cells[0].decode().strip('"'), int(cells[1])
+            except (IndexError, ValueError):
+                yield Held(place, damage="is no line of markwatch's")
+            else:
+                yield Held(place, key, seq, file[-len("YYYY-MM-DD.csv") : -len(".csv")], line)

@@ -112,7 +112,7 @@ def test_commit_when_the_recipe_names_no_window_then_no_duplicate(tmp_path):
 
 
 def test_ledger_when_an_older_one_is_opened_then_its_codes_are_known_as_well(tmp_path, monkeypatch):
-    monkeypatch.setattr("flows.ledger.MIGRATIONS", MIGRATIONS[:1])
+    monkeypatch.setattr("flows.ledger_file.MIGRATIONS", MIGRATIONS[:1])
     with opened(tmp_path) as ledger:
         claimed(ledger, 1)
         with ledger._transaction() as db:
