@@ -19,11 +19,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from brokers import Subscriber, free_port, make_row
+from machines import FAR_SIDE, Marker, RestServer
+from sparkplugs import SparkplugListener
 
 from flows.broker import EmbeddedBroker
 from stages.errors import DeliveryError
 from stages.options import Options
-from stages.ports import Batch, Cut, Receipt, Site
+from stages.ports import Batch, Cut, Readable, Receipt, Replays, Site
 
 # markwatch-faults breaks contracts on purpose, for the fault tests
 SINKS = [
@@ -99,7 +101,82 @@ class MqttSubscriber(FarSide):
         return [json.loads(message.payload)["id"] for message in readings]
 
 
-FAR_SIDES = {"parquet": ParquetFiles, "csv": CsvFiles, "mqtt": MqttSubscriber}
+class Server(FarSide):
+    at_least_once = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.broken = {"url": f"http://127.0.0.1:{free_port()}/readings"}
+
+    def __enter__(self) -> FarSide:
+        self._server = RestServer()
+        self._server.__enter__()
+        self.options = {"url": self._server.url}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.__exit__(*_)
+
+    def ids(self) -> list[str]:
+        return [asked.json["id"] for asked in self._server.asked if asked.method == "POST"]
+
+
+class Device(FarSide):
+    at_least_once = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.broken = {"host": "127.0.0.1", "port": free_port()}
+
+    def __enter__(self) -> FarSide:
+        self._marker = Marker()
+        self._marker.__enter__()
+        self.options = {
+            "host": "127.0.0.1",
+            "port": self._marker.port,
+            "template": "{id}\r\n",
+            "template_without_code": "{id}\r\n",
+        }
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._marker.__exit__(*_)
+
+    def ids(self) -> list[str]:
+        return list(self._marker.told)
+
+
+class SparkplugHost(FarSide):
+    at_least_once = True
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.broken = {"host": "127.0.0.1", "port": free_port()}
+
+    def __enter__(self) -> FarSide:
+        self._stack = contextlib.ExitStack()
+        broker = self._stack.enter_context(EmbeddedBroker())
+        self._host = self._stack.enter_context(SparkplugListener(broker.port))
+        self.options = {"host": broker.host, "port": broker.port, "reconnect_max_seconds": 0.1}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def ids(self) -> list[str]:
+        # Once the node's death has come, all that was published before it has come too.
+        self._host.wait_for("NDEATH", self._host.count("NBIRTH"))
+        return [values["id"] for values in self._host.rows()]
+
+
+FAR_SIDES = {
+    "device": Device,
+    "http": Server,
+    "parquet": ParquetFiles,
+    "csv": CsvFiles,
+    "mqtt": MqttSubscriber,
+    "sparkplug": SparkplugHost,
+}
 
 
 @pytest.fixture(params=SINKS, ids=[point.name for point in SINKS])
@@ -138,6 +215,10 @@ def settled(receipt: Receipt, rows: list[dict[str, Any]]) -> set[int]:
 
 def same(found: list[str], expected: list[str], far: FarSide) -> bool:
     return set(found) == set(expected) if far.at_least_once else found == expected
+
+
+def own_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name != FAR_SIDE}
 
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:
@@ -248,12 +329,46 @@ def test_probe_when_all_is_well_then_it_is_one_line_and_disturbs_nothing(make, f
     assert sorted(far.ids()) == sorted(ids(ROWS))
 
 
+def test_held_when_rows_were_delivered_then_each_is_found_once_and_is_what_the_row_looks_like(
+    make, far
+):
+    sink = make()
+    if not isinstance(sink, Readable):
+        pytest.skip("this sink's far side cannot be read back")
+    assert list(sink.held(["plant-1"])) == []
+    with sink:
+        sink.deliver(batch(ROWS, to=12))
+    assert list(sink.held(["plant-2"])) == []
+    found = sorted(sink.held(["plant-1", "plant-2"]), key=lambda held: held.seq)
+    assert [(held.id, held.seq) for held in found] == [(row["id"], row["seq"]) for row in ROWS]
+    assert all(held.damage is None and held.day == "2026-11-20" for held in found)
+    for held, row in zip(found, ROWS, strict=True):
+        assert sink.agrees(held, row)
+        assert not sink.agrees(held, {**row, "camera": "elsewhere"})
+
+
+def test_replay_when_delivered_rows_are_offered_again_then_ids_and_seqs_are_the_same(
+    make, far, tmp_path
+):
+    sink = make()
+    if not isinstance(sink, Replays):
+        pytest.skip("this sink cannot replay")
+    with sink:
+        sink.deliver(batch(ROWS, to=12))
+        file = tmp_path / "again" if sink.replays_into_file else None
+        said = list(make().replay([batch(ROWS, to=12)], file))
+        assert all("\n" not in line for line in said)
+    assert set(far.ids()) == set(ids(ROWS))
+    if file is not None:
+        assert all(row["id"] in file.read_text(encoding="utf-8") for row in ROWS)
+
+
 def test_exit_when_left_then_no_thread_remains_and_it_can_be_entered_again(make, far):
-    before = set(threading.enumerate())
+    before = own_threads()
     sink = make()
     with sink:
         receipt = sink.deliver(batch(ROWS[:2]))
     with sink:
         sink.deliver(Batch(ROWS[2:], 3, 8, cursor=receipt.cursor))
-    assert set(threading.enumerate()) == before
+    assert own_threads() == before
     assert same(far.ids(), ids(ROWS), far)
