@@ -7,7 +7,8 @@ told with its file and line like any other. A secret is taken from the environme
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -62,12 +63,10 @@ class Choice(BaseModel):
             raise misfits([(("use",), str(error), self.use)]) from error
         given = dict(self.model_extra or {})
         wrong = []
-        for name, info in plugin.Options.model_fields.items():
-            secret = (info.json_schema_extra or {}).get("secret")
-            if secret and given.get(name) and not isinstance(given[name], FromEnvironment):
-                words = f"is a secret: set it in the environment ({PREFIX}...) or name a file"
-                wrong.append(((name,), words, None))
-                del given[name]
+        for loc in list(_exposed_secrets(plugin.Options, given)):
+            words = f"is a secret: set it in the environment ({PREFIX}...) or name a file"
+            wrong.append((loc, words, None))
+            given = _without(given, loc)
         self._plugin = plugin
         try:
             self._options = plugin.Options.model_validate(given)
@@ -88,6 +87,28 @@ class Choice(BaseModel):
     def options(self) -> Options:
         """The plug-in's own options, validated by its model."""
         return self._options
+
+
+def _exposed_secrets(model: type[BaseModel], given: Any) -> Iterator[tuple[str, ...]]:
+    """Where a secret was given by something else than the environment, also within sections."""
+    if not isinstance(given, Mapping):
+        return
+    for name, info in model.model_fields.items():
+        value = given.get(name)
+        if (info.json_schema_extra or {}).get("secret"):
+            if value and not isinstance(value, FromEnvironment):
+                yield (name,)
+            continue
+        for section in (info.annotation, *get_args(info.annotation)):
+            if isinstance(section, type) and issubclass(section, BaseModel):
+                yield from ((name, *rest) for rest in _exposed_secrets(section, value))
+
+
+def _without(given: Mapping[str, Any], loc: tuple[str, ...]) -> dict[str, Any]:
+    name, *rest = loc
+    if rest:
+        return {**given, name: _without(given[name], tuple(rest))}
+    return {key: value for key, value in given.items() if key != name}
 
 
 def misfits(

@@ -2,7 +2,8 @@
 
 All three take a graph and give a `concurrent.futures.Future`. Only a worker process survives
 native code: a segfault, a leak over the memory limit or a hang ends one worker, and the pictures
-that it held come back as `WorkerLostError`, to be retried alone. Everything listens on loopback.
+that it held come back as `WorkerLostError`, to be retried alone. Everything listens on loopback,
+and only who holds this run's certificate is let in.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -22,6 +24,7 @@ import structlog
 from flows.engines import unload, warm
 from flows.recipes import Engine
 from flows.settings import ClusterOptions, LogOptions
+from flows.tls import dask_security, unanswered
 from stages.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
@@ -75,10 +78,13 @@ class Cluster(Protocol):
         ...
 
 
-def cluster(options: ClusterOptions, log: LogOptions) -> Cluster:
-    """The place that the options name; what its workers log is written as `log` says."""
+def cluster(options: ClusterOptions, log: LogOptions, root: Path = Path()) -> Cluster:
+    """The place that the options name; what its workers log is written as `log` says.
+
+    The files of `cluster.tls` are relative to `root`.
+    """
     if options.address is not None:
-        return DaskCluster(options, log)
+        return DaskCluster(options, log, root)
     if options.scheduler == "threads":
         return DaskThreads(options)
     return SupervisedWorker(options, log)
@@ -133,8 +139,9 @@ class DaskCluster:
 
     isolated = True
 
-    def __init__(self, options: ClusterOptions, log: LogOptions) -> None:
+    def __init__(self, options: ClusterOptions, log: LogOptions, root: Path = Path()) -> None:
         self._options = options
+        self._root = root
         self._log_options = log
         self._log = structlog.get_logger("markwatch.cluster")
         self.slots = 1
@@ -144,13 +151,12 @@ class DaskCluster:
         _quiet()
         from distributed import Client
 
+        options = self._options
+        security = dask_security(options.tls, self._root) if options.tls else None
         try:
-            self._client = Client(self._options.address, timeout=self._options.start_seconds)
+            self._client = Client(options.address, timeout=options.start_seconds, security=security)
         except (OSError, TimeoutError) as error:
-            raise ConfigError(
-                f"no Dask scheduler answers at {self._options.address}: {error}; start one, or "
-                "remove cluster.address"
-            ) from error
+            raise ConfigError(unanswered(str(options.address), error)) from error
         self._prepare()
         return self
 
@@ -224,12 +230,19 @@ class SupervisedWorker(DaskCluster):
     def __enter__(self) -> Self:
         _quiet()
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client, LocalCluster, Security
 
         options = self._options
         # One death is one lost attempt: the ledger counts them, not the scheduler.
         dask.config.set({"distributed.scheduler.allowed-failures": 0})
+        # So long after a death, `LocalCluster` closes the nanny for good if its worker is starting
+        # anew just then: a second death 15 s after a first one left no worker for ever.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "365 days"})
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in MALLOC.items()})
+        if options.dashboard_port is None:
+            # Its other pages show logs and call stacks to every account of this machine.
+            for role in ("scheduler", "worker"):
+                dask.config.set({f"distributed.{role}.http.routes": ["distributed.http.health"]})
         try:
             with _signals_held():
                 self._cluster = LocalCluster(
@@ -237,6 +250,9 @@ class SupervisedWorker(DaskCluster):
                     threads_per_worker=options.threads or cores(),
                     processes=True,
                     host="127.0.0.1",
+                    # Loopback keeps out other machines; a certificate that lives in memory keeps
+                    # out this machine's other accounts, whose pickles would run as this one.
+                    security=Security.temporary(),
                     memory_limit=(options.memory_limit_mb or _memory_mb()) * BYTES_PER_MB,
                     # Without a port of its own, distributed would serve its pages on 8787.
                     dashboard_address=f"127.0.0.1:{options.dashboard_port or 0}",

@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 _NOT_IN_FILES = re.compile(r"[^\w.-]")
 _NOT_IN_LEVELS = re.compile(r"[+#/\x00-\x1f\x7f-\x9f]")
@@ -32,8 +34,23 @@ def for_topic(text: str) -> str:
 @lru_cache(maxsize=1024)
 def printable(name: str) -> str:
     """A name as text that can be shown: NFC, undecodable bytes and control characters escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    try:
+        text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:
+        # Not a file's name: a surrogate that stands for no byte.
+        text = name.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(
         character if character.isprintable() else ascii(character)[1:-1]
         for character in unicodedata.normalize("NFC", text)
     )
+
+
+def shown(value: Any) -> Any:
+    """A value whose every text is `printable`, line by line; what JSON has not becomes text."""
+    if isinstance(value, str):
+        return "\n".join(printable(line) for line in value.split("\n"))
+    if isinstance(value, Mapping):
+        return {shown(key): shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [shown(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else shown(str(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 import time
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from types import FrameType
 
 from flows import settings, telemetry
 from flows.intake import Clocks
+from flows.ledger_file import damaged
 from flows.settings import Layout
 from flows.watch import Watch
 from stages.errors import DeliveryError
@@ -22,8 +24,10 @@ def clocks() -> Clocks:
     return Clocks(now=lambda: datetime.now(UTC), tick=time.monotonic)
 
 
-def watch(root: Path, *, once: bool) -> int:
+def watch(root: Path, *, once: bool, sources: bool = True) -> int:
     """Run the flow until SIGTERM or SIGINT (or with `once` until all is done); the exit status.
+
+    Without `sources` only what is claimed or wished for is read.
 
     A second signal ends it at once; the ledger repairs what that leaves behind.
 
@@ -32,7 +36,10 @@ def watch(root: Path, *, once: bool) -> int:
     """
     site = settings.load(root)
     telemetry.configure(site.log)
-    flow = Watch(Layout(root), site, clocks())
+    if not sources:
+        site = site.model_copy(update={"sources": {}})
+    layout = Layout(root)
+    flow = Watch(layout, site, clocks())
 
     def on_signal(number: int, _: FrameType | None) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
@@ -41,7 +48,12 @@ def watch(root: Path, *, once: bool) -> int:
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, on_signal)
-    complete = flow.run(once=once)
+    try:
+        complete = flow.run(once=once)
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise damaged(layout.ledger, error) from error
+        raise
     status = 0 if complete or not once else DeliveryError.exit_code
     if flow.stuck and site.cluster.scheduler == "threads":
         # The interpreter would wait for the hung thread for ever; the ledger has all that matters.

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from flows.filenames import shown
 
 if TYPE_CHECKING:
     from flows.settings import LogOptions
@@ -20,7 +23,10 @@ def configure(options: LogOptions) -> None:
     """Set up logging for this process; called once by a command, never by a stage."""
     human = options.style == "human" or (options.style == "auto" and sys.stderr.isatty())
     renderer = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Not rich's tracebacks: they show the values of local variables, passwords among them.
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         if human
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
@@ -31,6 +37,7 @@ def configure(options: LogOptions) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *finish,
+            _shown,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -39,6 +46,18 @@ def configure(options: LogOptions) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", force=True)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Shown("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("distributed", "tornado", "asyncio", "amqtt", "transitions", "bokeh"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _shown(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Escape what would steer a terminal: names, texts and errors come from outside."""
+    return dict(shown(event))
+
+
+class _Shown(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return str(shown(super().format(record)))

@@ -57,6 +57,8 @@ _PILLOW_ERRORS = (
     *(struct.error, zlib.error),
 )
 
+_STRIP_ROWS = 64
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -127,7 +129,8 @@ def _read(path: str, options: DecodeOptions) -> bytes:
                     f"too large: a file of {size / 1e6:.0f} MB, more than decode.max_file_megabytes"
                     f" = {options.max_file_megabytes:g}; raise it if such pictures are expected"
                 )
-            data = file.read()
+            # No more than was judged: a file may be written on meanwhile.
+            data = file.read(size)
     except FileNotFoundError as error:
         raise ImageError("the file has vanished: something else moved or deleted it") from error
     except PermissionError as error:
@@ -249,16 +252,26 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     10, 12 or 14 bits in 16. Floats are 0 to 1 where they fit in, else darkest to brightest.
     """
     if values.dtype.kind == "f":
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-        if low >= 0 and high <= 1:
-            low, high = 0.0, 1.0
-        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low).astype(np.float64)
-        return np.round((values - low) * (255 / ((high - low) or 1.0))).astype(np.uint8)
+        return _eight_bits_of_floats(values)
     if (low := int(values.min())) < 0:
         values = values.astype(np.int64) - low
     bits = max(8, int(values.max()).bit_length())
     return (values >> (bits + bits % 2 - 8)).astype(np.uint8)
+
+
+def _eight_bits_of_floats(values: np.ndarray) -> np.ndarray:
+    """Some rows at a time: at once, a small file would cost 35 bytes for each of its pixels."""
+    finite = np.isfinite(values)
+    low = float(values.min(where=finite, initial=np.inf))
+    high = float(values.max(where=finite, initial=-np.inf))
+    if low > high or (low >= 0 and high <= 1):
+        low, high = 0.0, 1.0
+    scaled = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), _STRIP_ROWS):
+        strip = values[top : top + _STRIP_ROWS]
+        strip = np.nan_to_num(strip, nan=low, posinf=high, neginf=low).astype(np.float64)
+        scaled[top : top + _STRIP_ROWS] = np.round((strip - low) * (255 / ((high - low) or 1.0)))
+    return scaled
 
 
 def _kind(data: bytes) -> str | None:

@@ -109,8 +109,9 @@ def test_readme_when_it_names_fields_then_the_vocabulary_has_them():
 
 def test_readme_when_it_names_settings_then_they_load(tmp_path):
     shown = re.findall(r"`((?:sources|sinks): .*?)`", README)
-    shown += [block for block in blocks("yaml") if block.startswith("recogniser:")]
-    assert len(shown) == 4
+    sections = ("cluster:", "recogniser:", "sinks:")
+    shown += [block for block in blocks("yaml") if block.startswith(sections)]
+    assert len(shown) == 7
     for index, text in enumerate(shown):
         plant = Plant(tmp_path / str(index))
         plant.configure(text + "\n")

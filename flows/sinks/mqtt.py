@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
-import ssl
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import structlog
-from pydantic import AfterValidator, Field, SecretStr
 
 from flows import vocabulary
 from flows.broker import HOST, EmbeddedBroker
@@ -27,94 +24,29 @@ from flows.filenames import for_topic
 from flows.sinks import mqtt_client
 from flows.sinks.mqtt_client import Endpoint, Message
 from flows.sinks.mqtt_link import Link
-from stages.errors import ConfigError, DeliveryError
+from flows.sinks.mqtt_options import MqttOptions
+from flows.tls import is_loopback
+from stages.errors import DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Receipt, Site
-
-
-def _resolvable(host: str) -> str:
-    if "/" in host or host.count(":") == 1:
-        raise ValueError(f"{host!r} is more than a name; write the port as `port`, TLS as `tls`")
-    host.encode("idna")
-    return host
-
-
-def _levels(root: str) -> str:
-    if not root.strip("/") or root.startswith(("$", "/")) or re.search(r"[+#\x00-\x1f]", root):
-        raise ValueError(f"{root!r} cannot begin a topic: no +, #, and no $ or / at its start")
-    return root
-
-
-class TlsOptions(Options):
-    """Files of an encrypted connection, relative to the root."""
-
-    ca_file: str | None = Field(
-        default=None, description="authorities to trust (PEM); the system's when null"
-    )
-    cert_file: str | None = Field(default=None, description="this client's certificate (PEM)")
-    key_file: str | None = Field(
-        default=None, description="its private key (PEM); null when it is in cert_file"
-    )
-
-
-class MqttOptions(Options):
-    """Which broker, as whom, and how patiently."""
-
-    host: Annotated[str, AfterValidator(_resolvable)] | None = Field(
-        default=None, min_length=1, description="the broker; null starts one in this process"
-    )
-    port: int | None = Field(
-        default=None, ge=1, le=65535, description="its port; 1883, or 8883 with tls, when null"
-    )
-    embedded_port: int = Field(
-        default=1883, ge=0, le=65535, description="port of the embedded broker; 0 for a free one"
-    )
-    root: Annotated[str, AfterValidator(_levels)] = Field(
-        default="markwatch",
-        description="first levels of every topic, e.g. enterprise/site/area/line",
-    )
-    client_id: str | None = Field(
-        default=None, min_length=1, description="markwatch-<station>-<sink> when null"
-    )
-    username: str | None = Field(default=None, description="user at the broker")
-    password: SecretStr | None = Field(
-        default=None,
-        description="password at the broker; only from the environment",
-        json_schema_extra={"secret": True},
-    )
-    password_file: str | None = Field(
-        default=None, description="file that holds the password, relative to the root"
-    )
-    tls: TlsOptions | None = Field(default=None, description="encrypt; null for plain TCP")
-    keepalive_seconds: int = Field(
-        default=30, ge=1, le=65535, description="silence after which a connection is tested"
-    )
-    connect_timeout_seconds: float = Field(
-        default=5.0, gt=0, description="longest wait for a connection"
-    )
-    ack_timeout_seconds: float = Field(
-        default=20.0, gt=0, description="longest wait for the next acknowledgement"
-    )
-    reconnect_max_seconds: float = Field(
-        default=30.0, gt=0, description="longest pause between attempts to connect"
-    )
-    max_inflight: int = Field(
-        default=100, ge=1, le=65535, description="most messages that await their acknowledgement"
-    )
 
 
 class MqttSink:
     """Publishes rows as they come; the newest of each camera stays as its retained `last`."""
 
     Options: ClassVar[type[Options]] = MqttOptions
-    cut = Cut(max_rows=500, max_seconds=0.0, lanes=True)
+    replays_into_file: ClassVar[bool] = False
 
     def __init__(self, options: MqttOptions, site: Site, name: str) -> None:
+        self.cut = Cut(
+            max_rows=500, max_seconds=0.0, lanes=True, figures_seconds=options.figures_seconds
+        )
         self._options = options
         self._site = site
         self._root = options.root.rstrip("/")
         self._client_id = options.client_id or f"markwatch-{site.station}-{name}"
         self._state = "online"
+        self._figures: Mapping[str, Any] = {}
         self._lasts: dict[str, Message] = {}
         self._newest: dict[str, int] = {}
         self._told: str | None = None
@@ -143,7 +75,13 @@ class MqttSink:
                     address=f"mqtt://{broker.host}:{broker.port}",
                 )
             will = self._status("offline")
-            self._link = Link(self._endpoint(), self._client_id, will, self._greeting)
+            endpoint = self._endpoint()
+            if endpoint.password and not endpoint.tls and not is_loopback(endpoint.host):
+                self._log.warning(
+                    "the password goes over the network as plain text; set tls",
+                    broker=str(endpoint),
+                )
+            self._link = Link(endpoint, self._client_id, will, self._greeting)
             self._link.open()
             self._stack = stack.pop_all()
         return self
@@ -154,6 +92,7 @@ class MqttSink:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._figures = {}
         # A clean disconnect withholds the last will, so the status must not stay `online`.
         self._link.close(self._status("stopped"))
         self._embedded_port = None
@@ -204,6 +143,41 @@ class MqttSink:
             self._state = state
             self._link.tell(self._status(state))
 
+    def tell(self, figures: Mapping[str, Any]) -> None:
+        """Publish the status with these figures, if they are new."""
+        if figures != self._figures:
+            self._figures = dict(figures)
+            self._link.tell(self._status(self._state))
+
+    def replay(self, batches: Iterable[Batch], file: Path | None) -> Iterator[str]:
+        """Publish rows again, to `late` (or `failed`), as a client of its own beside the watch.
+
+        Neither `last` nor the status is touched. What was not acknowledged is sent again by the
+        next call; a subscriber knows a repeat by its `id`.
+
+        Raises:
+            ConfigError: a file of the options cannot be read.
+            DeliveryError: the broker is away, or refuses a row.
+        """
+        port = self._options.embedded_port if self._options.host is None else None
+        link = Link(self._endpoint(port), f"{self._client_id}-replay")
+        link.open()
+        try:
+            for batch in batches:
+                owed = {row["seq"]: self._reading(row, late=True) for row in batch.rows}
+                while owed:
+                    answers = dict(zip(owed, link.send(list(owed.values())), strict=True))
+                    for seq, code in answers.items():
+                        if code is not None and code >= mqtt_client.SUCCESS_BELOW:
+                            words = mqtt_client.refused_publish(owed[seq].topic, code)
+                            raise DeliveryError(f"seq {seq}: {words}")
+                        if code is not None:
+                            del owed[seq]
+                first, last = batch.rows[0]["seq"], batch.rows[-1]["seq"]
+                yield f"{len(batch.rows)} messages, seq {first}-{last}, to {self._root}/+/late"
+        finally:
+            link.close()
+
     def probe(self) -> str:
         """Say which broker answers, and how, having connected to it.
 
@@ -228,49 +202,14 @@ class MqttSink:
             return f"{link}{how}, topics {self._root}/#"
 
     def _endpoint(self, embedded_port: int | None = None) -> Endpoint:
-        options = self._options
+        options, root = self._options, self._site.root
         if options.host is None:
-            host, port = HOST, embedded_port or self._embedded_port or 0
-        else:
-            host, port = options.host, options.port or (8883 if options.tls else 1883)
-        return Endpoint(
-            host=host,
-            port=port,
-            keepalive_seconds=options.keepalive_seconds,
-            connect_timeout_seconds=options.connect_timeout_seconds,
-            ack_timeout_seconds=options.ack_timeout_seconds,
-            reconnect_max_seconds=options.reconnect_max_seconds,
-            max_inflight=options.max_inflight,
-            username=options.username,
-            password=self._password(),
-            tls=self._tls(options.tls) if options.tls and options.host else None,
-        )
-
-    def _password(self) -> str | None:
-        if self._options.password is not None:
-            return self._options.password.get_secret_value()
-        if self._options.password_file is None:
-            return None
-        path = Path(self._site.root, self._options.password_file)
-        try:
-            return path.read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"password_file {path} cannot be read: {error}") from error
-
-    def _tls(self, options: TlsOptions) -> ssl.SSLContext:
-        def path(file: str | None) -> str | None:
-            return None if file is None else str(Path(self._site.root, file))
-
-        try:
-            context = ssl.create_default_context(cafile=path(options.ca_file))
-            if options.cert_file is not None:
-                context.load_cert_chain(str(path(options.cert_file)), path(options.key_file))
-        except OSError as error:
-            files = ", ".join(filter(None, (options.ca_file, options.cert_file, options.key_file)))
-            raise ConfigError(f"tls: {files}: not readable as PEM files ({error})") from error
-        return context
+            return options.endpoint(HOST, root, embedded_port or self._embedded_port)
+        return options.endpoint(options.host, root)
 
     def _reading(self, row: vocabulary.Row, late: bool) -> Message:
+        # A picture that was read again is not in front of the camera now.
+        late = late or row["revision"] > 1
         kind = "failed" if row["status"] == "failed" else "late" if late else "reading"
         return self._message(row, kind, retain=False)
 
@@ -284,7 +223,8 @@ class MqttSink:
 
     def _fresh(self, batch: Batch) -> list[tuple[vocabulary.Row, Message]]:
         """The new `last` of each camera whose newest row is in this batch."""
-        newest = {row["camera"]: row for row in sorted(batch.rows, key=lambda row: row["seq"])}
+        rows = [row for row in batch.rows if row["revision"] == 1]
+        newest = {row["camera"]: row for row in sorted(rows, key=lambda row: row["seq"])}
         return [
             (row, self._message(row, "last", retain=True))
             for camera, row in newest.items()
@@ -292,7 +232,12 @@ class MqttSink:
         ]
 
     def _status(self, state: str) -> Message:
-        content = {"state": state, "station": self._site.station, "version": version("markwatch")}
+        content = {
+            "state": state,
+            "station": self._site.station,
+            "version": version("markwatch"),
+            **self._figures,
+        }
         return Message(
             topic=f"{self._root}/_station/{for_topic(self._site.station)}/status",
             payload=json.dumps(content, ensure_ascii=False).encode(),

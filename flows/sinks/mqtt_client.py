@@ -1,6 +1,6 @@
 """What is said to an MQTT broker, and what its answers mean: endpoint, message, client, words.
 
-`make_client` is the only place that configures paho. `refused`, `unreachable` and `unanswered` turn
+`bare_client` is the only place that configures paho. `refused`, `unreachable` and `unanswered` turn
 its codes and exceptions into one line with the remedy.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ UNSUPPORTED_VERSION = 0x84
 NOT_AUTHORISED = 0x87
 TAKEN_OVER = 0x8E
 TOO_LARGE = 0x95
+LOG_ERROR = 8
+"""paho's level of what it could not do."""
 _REFUSED_PUBLISH = {
     0x83: "not accepted by this broker",
     NOT_AUTHORISED: "not allowed: give this user the right to publish there",
@@ -46,6 +48,22 @@ _REFUSED_CONNECT = {
     0x9A: "the broker keeps no retained messages, which the station's status needs: allow them",
 }
 
+_UNTRUSTED = {
+    9: "it is not valid yet; set this machine's clock, or the broker's certificate right",
+    10: "renew it at the broker, or set this machine's clock right",
+    62: "set host to a name that it is made out to",
+    64: "set host to the name that it is made out to, or have the address put into it",
+}
+"""By the codes of X509_verify_cert_error_string(3)."""
+_ALERTS = {
+    "certificate required": "it wants a certificate; set tls.cert_file and tls.key_file",
+    "certificate expired": "tls.cert_file has expired; renew it",
+    "unknown ca": "it does not know the authority that signed tls.cert_file",
+    "bad certificate": "tls.cert_file is not one that it takes; see its log",
+    "certificate revoked": "tls.cert_file was revoked; get a new one",
+}
+"""Alerts of TLS (RFC 8446, 6.2) in OpenSSL's words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -59,7 +77,7 @@ class Endpoint:
     reconnect_max_seconds: float
     max_inflight: int
     username: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     tls: ssl.SSLContext | None
 
     def __str__(self) -> str:
@@ -85,24 +103,33 @@ class Message:
 def make_client(
     endpoint: Endpoint, client_id: str, protocol: int, will: Message | None = None
 ) -> Client:
-    """A client that is configured but not started."""
+    """A client that reconnects by itself; it is configured but not started."""
+    client = bare_client(endpoint, client_id, protocol)
+    if will is not None:
+        client.will_set(will.topic, will.payload, 1, True, properties(will, protocol, is_will=True))
+    clean = {"clean_start": True} if protocol == MQTT_5 else {}
+    client.connect_async(endpoint.host, endpoint.port, endpoint.keepalive_seconds, **clean)
+    return client
+
+
+def bare_client(
+    endpoint: Endpoint, client_id: str, protocol: int, *, reconnects: bool = True
+) -> Client:
+    """A client that knows who it is, but neither its will nor where to connect to."""
     from paho.mqtt import client as paho
 
     client = paho.Client(
         paho.CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=paho.MQTTProtocolVersion(protocol),
+        reconnect_on_failure=reconnects,
     )
     client.connect_timeout = endpoint.connect_timeout_seconds
     client.max_inflight_messages = endpoint.max_inflight
-    if will is not None:
-        client.will_set(will.topic, will.payload, 1, True, properties(will, protocol, is_will=True))
     if endpoint.username is not None:
         client.username_pw_set(endpoint.username, endpoint.password)
     if endpoint.tls is not None:
         client.tls_set_context(endpoint.tls)
-    clean = {"clean_start": True} if protocol == MQTT_5 else {}
-    client.connect_async(endpoint.host, endpoint.port, endpoint.keepalive_seconds, **clean)
     return client
 
 
@@ -154,10 +181,10 @@ def unreachable(endpoint: Endpoint, error: BaseException | None) -> str:
         case TimeoutError():
             words = "no answer: check host, port, network and firewall"
         case ssl.SSLCertVerificationError():
-            words = (
-                f"the broker's certificate is not trusted ({error.verify_message}): set tls.ca_file"
-                " to the authority that signed it, and host to the name it is made out to"
+            remedy = _UNTRUSTED.get(
+                error.verify_code, "set tls.ca_file to the authority that signed it"
             )
+            words = f"the broker's certificate is not trusted ({error.verify_message}): {remedy}"
         case ssl.SSLError():
             words = (
                 f"TLS fails ({error.reason or error}): check that this is the broker's TLS port,"
@@ -170,8 +197,16 @@ def unreachable(endpoint: Endpoint, error: BaseException | None) -> str:
     return f"cannot reach {endpoint}: {words}"
 
 
-def no_answer(endpoint: Endpoint, words: str) -> str:
-    """What it means when something listens but does not answer as a broker."""
+def no_answer(endpoint: Endpoint, words: str, said: str = "") -> str:
+    """What it means when something listens but does not answer as a broker.
+
+    `said` is what paho last complained of: with TLS 1.3 a broker refuses a client's certificate
+    only after the handshake, so no exception tells of it.
+    """
+    if endpoint.tls:
+        for alert, remedy in _ALERTS.items():
+            if alert in said.lower():
+                return f"{endpoint} refuses this client: {remedy}"
     other = "without" if endpoint.tls else "with"
     return (
         f"{endpoint} {words}: check that it is an MQTT port, whether it is one {other} TLS,"

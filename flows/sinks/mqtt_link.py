@@ -60,6 +60,7 @@ class Link:
         self._up_since = 0.0
         self._why = mqtt.silent(endpoint)
         self._told_away = self._is_cut = False
+        self._said = ""
         self._log = structlog.get_logger("markwatch.sinks.mqtt").bind(broker=str(endpoint))
 
     def __str__(self) -> str:
@@ -206,6 +207,8 @@ class Link:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_log = self._on_log
+        self._said = ""
         self._protocol, self._stage, self._client = protocol, "away", client
         client.loop_start()
 
@@ -290,7 +293,7 @@ class Link:
                     self._switch(mqtt.MQTT_311)
                     return
         if stage == "open":
-            self._fail(mqtt.no_answer(self._endpoint, "hangs up before it answers"))
+            self._fail(mqtt.no_answer(self._endpoint, "hangs up before it answers", self._said))
         elif stage == "up":
             is_short = time.monotonic() - self._up_since < _STEADY_SECONDS
             if not self._is_cut:
@@ -304,6 +307,10 @@ class Link:
             self._pause = min(2 * self._pause, longest) if is_short else mqtt.first_pause(longest)
             mqtt.pace(client, self._endpoint, self._pause)
             self._log.warning("connection lost", error=self._why)
+
+    def _on_log(self, client: Client, userdata: Any, level: int, words: str) -> None:
+        if client is self._client and level == mqtt.LOG_ERROR:
+            self._said = words
 
     def _on_publish(
         self, client: Client, userdata: Any, mid: int, reason: ReasonCode, properties: Properties

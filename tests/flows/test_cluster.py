@@ -8,6 +8,7 @@ import time
 
 import dask
 import pytest
+from distributed import LocalCluster
 
 from flows.cluster import DaskCluster, DaskThreads, SupervisedWorker, WorkerLostError, cluster
 from flows.settings import ClusterOptions, LogOptions
@@ -78,9 +79,17 @@ def test_enter_when_no_scheduler_answers_then_says_which_and_what_to_do():
         cluster(options, LogOptions()).__enter__()
 
 
-def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(worker):
-    options = ClusterOptions(address=worker._cluster.scheduler_address)
-    with cluster(options, LogOptions()) as place:
+def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there():
+    with (
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=2,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit="1GiB",
+        ) as elsewhere,
+        cluster(ClusterOptions(address=elsewhere.scheduler_address), LogOptions()) as place,
+    ):
         assert place.slots == 2
         assert place.warm(()) == []
         assert place.submit(call(pid)).result(60) != os.getpid()
@@ -93,3 +102,13 @@ def test_warm_when_an_engine_kills_the_worker_then_it_is_one_line(worker):
     with pytest.raises(PluginError, match="the worker died while it loaded its models"):
         worker._call(die)
     assert worker.submit(call(pid)).result(60) != os.getpid()
+
+
+def test_worker_when_it_dies_often_then_its_nanny_is_never_taken_for_lost(worker):
+    wait = dask.config.get("distributed.deploy.lost-worker-timeout")
+    assert dask.utils.parse_timedelta(wait) > 24 * 3600
+    nanny = next(iter(worker._cluster.workers.values()))
+    for _ in range(2):
+        worker.restart()
+        assert worker.submit(call(pid)).result(60) != os.getpid()
+    assert next(iter(worker._cluster.workers.values())) is nanny
