@@ -41,7 +41,7 @@ class Archive:
         self._layout = layout
         self._ledger = ledger
         self._reserved: set[str] = set()
-        self._told: set[str] = set()
+        self._complaints: dict[str, str] = {}
         self._log = structlog.get_logger("markwatch.archive")
 
     def target(self, result: Report | Failure) -> str:
@@ -49,6 +49,10 @@ class Archive:
         image = result.image
         day = image.arrived_at.strftime("%Y/%m/%d")
         top = "failed" if isinstance(result, Failure) else "archive"
+        filed = self._layout.failed if isinstance(result, Failure) else self._layout.archive
+        if Path(image.path).is_relative_to(filed):
+            # Read again where it lies, and it belongs there still.
+            return relative_work(self._layout, image.path)
         folder = PurePosixPath("data", top, _folder(image.camera), day)
         for name in _names(image):
             target = str(folder / name)
@@ -58,34 +62,54 @@ class Archive:
                 return target
         raise AssertionError("a name that holds the picture's own id is always free")
 
+    @property
+    def trouble(self) -> str | None:
+        """Why pictures cannot be filed, in words for a person; None when they can."""
+        return next(iter(self._complaints.values()), None)
+
     def file(self, filings: Iterable[Filing]) -> list[Filing]:
         """Move the pictures of committed reports; returns those that could not be moved now."""
-        moved: list[Filing] = []
-        left: list[Filing] = []
+        filings = tuple(filings)
+        failed: dict[str, OSError] = {}
+        ready: list[Filing] = []
         for filing in filings:
-            source, target = self._layout.root / filing.work, self._layout.root / filing.target
+            source, target = self._paths(filing)
+            if source == target:
+                continue
             try:
-                target.parent.mkdir(parents=True, exist_ok=True)
+                durable.make_folder(target.parent)
                 if filing.note is not None:
                     _write_note(target.with_name(_reason_name(target.name)), filing)
-                if os.path.lexists(source):
-                    durable.move_new(source, target)
-                elif not os.path.lexists(target):
+                if _is_there(source) or _is_there(target):
+                    ready.append(filing)
+                else:
                     self._log.error("picture is gone", work=filing.work, target=filing.target)
             except OSError as error:
-                if filing.id not in self._told:
-                    self._told.add(filing.id)
-                    self._log.warning("cannot file", target=filing.target, error=str(error))
-                left.append(filing)
-                continue
-            moved.append(filing)
-        for folder in {(self._layout.root / filing.target).parent for filing in moved}:
-            durable.fsync_directory(folder)
+                failed[filing.id] = error
+        troubles = durable.move_all_new(self._paths(filing) for filing in ready)
+        for filing in ready:
+            if error := troubles.get(self._paths(filing)[0]):
+                failed[filing.id] = error
+        moved = [filing for filing in filings if filing.id not in failed]
+        left = [filing for filing in filings if filing.id in failed]
+        for filing in left:
+            if filing.id not in self._complaints:
+                error = failed[filing.id]
+                self._complaints[filing.id] = durable.remedy(error, self._paths(filing)[1])
+                self._log.warning("cannot file", target=filing.target, error=str(error))
+        for filing in moved:
+            source, target = self._paths(filing)
+            if source != target and source.is_relative_to(self._layout.failed):
+                source.with_name(_reason_name(source.name)).unlink(missing_ok=True)
         if moved:
             self._ledger.archived(filing.id for filing in moved)
             self._reserved.difference_update(filing.target for filing in moved)
-            self._told.difference_update(filing.id for filing in moved)
+            for filing in moved:
+                self._complaints.pop(filing.id, None)
         return left
+
+    def _paths(self, filing: Filing) -> tuple[Path, Path]:
+        return self._layout.root / filing.work, self._layout.root / filing.target
 
 
 def filing(outcome: Outcome, work: str) -> Filing:
@@ -97,6 +121,15 @@ def filing(outcome: Outcome, work: str) -> Filing:
         else None
     )
     return Filing(result.image.id, work, outcome.target, note)
+
+
+def _is_there(path: Path) -> bool:
+    # `lexists` would take a disk that is away for a picture that is gone.
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _write_note(path: Path, filing: Filing) -> None:
@@ -119,6 +152,7 @@ def reason_note(image: ImageRef, stage: str | None, reason: str | None) -> str:
             "reason": reason,
             "sha256": image.sha256,
             "arrived_at": vocabulary.instant(image.arrived_at),
+            "read_again": f"markwatch reread {image.id}",
         },
         ensure_ascii=False,
         indent=2,
@@ -126,7 +160,8 @@ def reason_note(image: ImageRef, stage: str | None, reason: str | None) -> str:
 
 
 def _names(image: ImageRef) -> Iterable[str]:
-    name = image.name.replace("/", "_").replace(os.sep, "_").strip() or "unnamed"
+    name = image.name.replace("/", "_").replace(os.sep, "_").strip()
+    name = "unnamed" if name in ("", ".", "..") else name
     stem, suffix = os.path.splitext(name)
     short = image.id.replace("-", "")
     for tail in ("", f"~{short[-8:]}", f"~{short}"):
@@ -144,7 +179,8 @@ def _reason_name(name: str) -> str:
 
 def _folder(camera: str) -> str:
     safe = camera.replace("/", "_").replace(os.sep, "_").lstrip(".")
-    return safe or "_"
+    # A camera's name may be longer than its folder's was: undecodable bytes are written as escapes.
+    return safe.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore") or "_"
 
 
 def relative_work(layout: Layout, path: str) -> str:

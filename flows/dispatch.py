@@ -22,8 +22,9 @@ import structlog
 
 from flows import graph
 from flows.chunks import Waiting, chunk_size
-from flows.cluster import Cluster, WorkerLostError
-from flows.intake import digest_of
+from flows.cluster import Cluster, ClusterAwayError, WorkerLostError
+from flows.endings import looks_complete
+from flows.intake import Clocks, digest_of
 from flows.ledger import Ledger
 from flows.recipe_book import RecipeBook
 from flows.settings import Settings
@@ -50,20 +51,22 @@ class Dispatch:
         ledger: Ledger,
         book: RecipeBook,
         cluster: Cluster,
-        tick: Callable[[], float],
+        clocks: Clocks,
         wake: Callable[[], None],
     ) -> None:
         self._settings = settings
         self._ledger = ledger
         self._book = book
         self._cluster = cluster
-        self._tick = tick
+        self._now = clocks.now
+        self._tick = clocks.tick
         self._wake = wake
         self._waiting: deque[Waiting] = deque()
         self._alone: deque[Waiting] = deque()
         self._changing: list[tuple[float, Waiting]] = []
         self._flights: dict[Future, Flight] = {}
         self._landed: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self._back: deque[Future] = deque()
         self._given_up: list[Failure] = []
         self._lost = False
         # Several flows may share one Dask cluster, where a key names one task for all of them.
@@ -93,11 +96,15 @@ class Dispatch:
         if self._alone:
             if self._flights:
                 return 0
-            self._send((self._alone.popleft(),), alone=True)
+            self._send((self._alone[0],), alone=True)
+            self._alone.popleft()
             return 1
         count = 0
         while self._waiting and len(self._flights) < 2 * self._cluster.slots:
-            self._send(self._next_chunk(), alone=False)
+            chunk = self._next_chunk()
+            self._send(chunk, alone=False)
+            for _ in chunk:
+                self._waiting.popleft()
             count += 1
         return count
 
@@ -106,16 +113,17 @@ class Dispatch:
         limit = self._settings.cluster.max_chunk
         size = chunk_size(len(self._waiting), self._cluster.slots, limit)
         recipe = self._book.recipe(self._waiting[0].image.camera)
-        chunk = [self._waiting.popleft()]
-        while self._waiting and len(chunk) < size:
-            if self._book.recipe(self._waiting[0].image.camera) is not recipe:
-                break
-            chunk.append(self._waiting.popleft())
-        return tuple(chunk)
+        alike = itertools.takewhile(
+            lambda one: self._book.recipe(one.image.camera) is recipe, self._waiting
+        )
+        return tuple(itertools.islice(alike, size))
 
     def _send(self, waiting: tuple[Waiting, ...], *, alone: bool) -> None:
-        waiting = tuple(one for one in waiting if not self._give_up(one))
+        given_up = [failure for one in waiting if (failure := self._given(one))]
+        ids = {failure.image.id for failure in given_up}
+        waiting = tuple(one for one in waiting if one.image.id not in ids)
         if not waiting:
+            self._given_up.extend(given_up)
             return
         if self._lost:
             self._cluster.warm(self._book.engines())
@@ -124,6 +132,7 @@ class Dispatch:
             self._cluster.renew()
             self._cluster.warm(self._book.engines())
         self._ledger.attempt([one.image.id for one in waiting], alone=alone)
+        self._given_up.extend(given_up)
         camera = waiting[0].image.camera
         built = graph.build(
             [one.image for one in waiting],
@@ -139,32 +148,46 @@ class Dispatch:
         self._flights[future] = Flight(waiting, self._tick() + seconds, alone)
         future.add_done_callback(self._on_landed)
 
-    def _give_up(self, one: Waiting) -> bool:
+    def _given(self, one: Waiting) -> Failure | None:
+        """What is reported of a picture that is not tried any more."""
         if one.image.sha256 is None:
             reason, stage = UNREADABLE, "intake"
         elif one.attempts >= self._settings.cluster.max_attempts:
             reason, stage = one.reason(), "graph"
         else:
-            return False
-        self._given_up.append(Failure(one.image, stage, reason, retryable=False))
-        return True
+            return None
+        return Failure(one.image, stage, reason, retryable=False)
 
     def _on_landed(self, future: Future) -> None:
         self._landed.put(future)
         self._wake()
 
     def collect(self) -> list[Report | Failure]:
-        """What became of every chunk that is back: the outcomes that are final."""
-        final: list[Report | Failure] = []
+        """What became of every chunk that is back: the outcomes that are final.
+
+        Whatever the ledger cannot be told now stays here, and is told when this is called again.
+        """
         while not self._landed.empty():
-            future = self._landed.get()
-            final.extend(self._settle(self._flights.pop(future), future))
-        given_up, self._given_up = self._given_up, []
-        return final + given_up
+            self._back.append(self._landed.get())
+        final: list[Report | Failure] = []
+        try:
+            while self._back:
+                final.extend(self._settle(self._flights[self._back[0]], self._back[0]))
+                del self._flights[self._back.popleft()]
+        finally:
+            self._given_up = [*final, *self._given_up]
+        final, self._given_up = self._given_up, []
+        return final
 
     def _settle(self, flight: Flight, future: Future) -> list[Report | Failure]:
         """The final outcomes of one chunk; its other pictures go back to be read again."""
         error = future.exception()
+        if isinstance(error, ClusterAwayError):
+            self._lost = True
+            self._log.warning("chunk lost", error=str(error), pictures=len(flight.waiting))
+            self._ledger.forgive([one.image.id for one in flight.waiting])
+            self.add(flight.waiting)
+            return []
         if error is not None:
             died = isinstance(error, WorkerLostError)
             self._lost = self._lost or died
@@ -174,34 +197,56 @@ class Dispatch:
             self._retry([one.failed(reason) for one in flight.waiting])
             return []
         final: list[Report | Failure] = []
+        failed: list[Waiting] = []
+        changed: list[tuple[ImageRef, float]] = []
+        intake = self._settings.intake
         for waiting, outcome in zip(flight.waiting, future.result(), strict=True):
-            digest = self._digest(waiting.image)
-            if digest not in (None, waiting.image.sha256):
-                self._read_anew(waiting.image, digest)
+            now = self._look_again(waiting.image)
+            if now.sha256 != waiting.image.sha256:
+                changed.append((now, intake.quiet_seconds))
+            elif isinstance(outcome, Failure) and self._may_grow(now):
+                changed.append((now, intake.settle_seconds))
             elif isinstance(outcome, Failure) and outcome.retryable:
-                self._retry([waiting.failed(outcome.reason)])
+                failed.append(waiting.failed(outcome.reason))
             else:
                 final.append(outcome)
+        # Both to the ledger before either is taken up here: this may be called again.
+        if changed:
+            self._ledger.claimed([image for image, _ in changed])
+        self._retry(failed)
+        self._read_anew(changed)
         return final
 
-    def _read_anew(self, image: ImageRef, digest: str) -> None:
+    def _read_anew(self, changed: list[tuple[ImageRef, float]]) -> None:
         """A writer still held the file open: read what it wrote, when it may have ended."""
-        self._log.info("picture changed while it was read", image=image.name)
-        changed = replace(image, sha256=digest, size=Path(image.path).stat().st_size)
-        self._ledger.claimed([changed])
-        quiet = self._tick() + self._settings.intake.quiet_seconds
-        self._changing.append((quiet, Waiting(changed, 0)))
+        for image, seconds in changed:
+            self._log.info("picture was still being written", image=image.name)
+            self._changing.append((self._tick() + seconds, Waiting(image, 0)))
+
+    def _may_grow(self, image: ImageRef) -> bool:
+        """Whether a picture that failed may be half of one: its writer began anew at the claim."""
+        path = Path(image.path)
+        try:
+            age = self._now().timestamp() - path.stat().st_mtime
+            return age < self._settings.intake.settle_seconds and looks_complete(path) is False
+        except OSError:
+            return False
 
     def _retry(self, failed: list[Waiting]) -> None:
+        if not failed:
+            return
         self._ledger.attempt_failed([one.image.id for one in failed])
         self._alone.extend(failed)
 
-    def _digest(self, image: ImageRef) -> str | None:
+    def _look_again(self, image: ImageRef) -> ImageRef:
+        """The picture as it is now; as it was, where that cannot be said."""
+        path = Path(image.path)
         try:
-            return digest_of(Path(image.path))
+            digest = digest_of(path)
+            return replace(image, sha256=digest, size=path.stat().st_size)
         except OSError as error:
             self._log.warning("cannot read again", image=image.name, error=str(error))
-            return None
+            return image
 
     def check_deadlines(self) -> None:
         """Restart the cluster when a chunk is overdue; its pictures come back as lost."""

@@ -13,10 +13,12 @@ import errno
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
+PART = ".part"
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -74,11 +76,55 @@ def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
 
     Across file systems the bytes are copied beside the target, compared and renamed, and only then
     is the source removed. A crash may leave the file at both names, never at none; calling again
-    finishes the move. The target's folder is not fsynced: `fsync_directory` it once for many moves.
+    finishes the move. The target's folder is not fsynced: `move_all_new` is for what must survive
+    a power cut.
 
     Raises:
         FileExistsError: another file is at `target`.
         OSError: the move failed; the source is still there.
+    """
+    if _name_new(source, target):
+        _remove(source, target)
+
+
+def move_all_new(moves: Iterable[tuple[Path, Path]]) -> dict[Path, OSError]:
+    """`move_new` for many (source, target), so that a power cut leaves each at one name at least.
+
+    All are named anew, then the targets' folders are fsynced, then the old names go: a file system
+    may take the removal of a name to disk before the making of another in a different folder. A
+    source that is gone while its target is there was moved before; its folder is fsynced again.
+    Returns what went wrong, by source.
+    """
+    failed: dict[Path, OSError] = {}
+    named: list[tuple[Path, Path, bool]] = []
+    for source, target in moves:
+        try:
+            moved = not os.path.lexists(source) and os.path.lexists(target)
+            named.append((source, target, not moved and _name_new(source, target)))
+        except OSError as error:
+            failed[source] = error
+    unsure: dict[Path, OSError] = {}
+    for folder in {target.parent for _, target, _ in named}:
+        try:
+            fsync_directory(folder)
+        except OSError as error:
+            unsure[folder] = error
+    for source, target, twice in named:
+        if target.parent in unsure:
+            failed[source] = unsure[target.parent]
+            continue
+        try:
+            if twice:
+                _remove(source, target)
+        except OSError as error:
+            failed[source] = error
+    return failed
+
+
+def _name_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> bool:
+    """Give a file a second name, or where links are not to be had, a new one for the old.
+
+    Returns whether the old name is still to be removed.
     """
     if os.name == "nt":
         try:
@@ -87,7 +133,7 @@ def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
             if error.errno != errno.EXDEV and getattr(error, "winerror", None) != 17:
                 raise
             _copy_across(source, target)
-        return
+        return False
     try:
         os.link(source, target)
     except FileExistsError:
@@ -96,14 +142,14 @@ def move_new(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> 
     except OSError as error:
         if error.errno == errno.EXDEV:
             _copy_across(source, target)
-            return
+            return False
         if error.errno not in _NO_LINKS:
             raise
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
         os.rename(source, target)
-        return
-    _remove(source, target)
+        return False
+    return True
 
 
 def move_away(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
@@ -151,9 +197,14 @@ def write_new(path: str | os.PathLike[str], content: bytes) -> None:
     fsync_directory(path.parent)
 
 
+def is_part(name: str) -> bool:
+    """Whether a file of this name is one of ours that was not finished."""
+    return name.startswith(".") and name.endswith(PART)
+
+
 def remedy(error: OSError, path: str | os.PathLike[str]) -> str:
     """One line that says what is wrong with a path and what to do about it."""
-    if error.errno in _FULL:
+    if error.errno in FULL:
         return f"no space left for {path}: free some, or move the output to a larger disk"
     if error.errno in _FORBIDDEN:
         return (
@@ -183,6 +234,9 @@ def _copy_across(source: str | os.PathLike[str], target: str | os.PathLike[str])
     with contextlib.suppress(FileNotFoundError):
         if _identity(source) == before:
             _remove(source, target)
+    # Or a power cut brings it back after its removal was noted. A share has a disk of its own.
+    with contextlib.suppress(OSError):
+        fsync_directory(Path(source).parent)
 
 
 def _identity(path: str | os.PathLike[str]) -> tuple[int, int, int, int]:
@@ -204,7 +258,7 @@ def _remove(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> N
 def _beside(path: Path) -> Path:
     # A hash, because a name of 255 bytes has no room for a suffix.
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
-    return path.with_name(f".{digest}.part")
+    return path.with_name(f".{digest}{PART}")
 
 
 def _digest(path: str | os.PathLike[str]) -> bytes:

@@ -16,8 +16,11 @@ HEAD_BYTES = 16
 PADDING_BYTES = 512
 """How many zeros or blanks a camera may append to fill a sector."""
 
-ZERO_BYTES = 4096
-"""So many zero bytes at the end of raw pixels look like a file that is not filled yet."""
+ZERO_BYTES = 64
+CLOSED_ZERO_BYTES = 4096
+"""So many zero bytes at the end of raw pixels look like a file that is not filled yet: few of them
+while its writer may still be in the last block, many once it closed the file, because the edges of
+a picture may well be black."""
 
 SEGMENTS = 4096
 PAGES = 10_000
@@ -31,14 +34,16 @@ _DATA_TAGS = {273: 279, 324: 325, 513: 514}
 """Strip, tile and JPEG offsets, each with the tag of the matching byte counts (TIFF 6.0)."""
 
 
-def looks_complete(path: str | os.PathLike[str]) -> bool | None:
+def looks_complete(path: str | os.PathLike[str], *, closed: bool = False) -> bool | None:
     """Whether the file ends as its format says it must; None for a format that is not known here.
 
-    Knows JPEG, PNG, BMP, RIFF (WebP) and TIFF with BigTIFF.
+    `closed` says that its writer was seen to close it. Knows JPEG, PNG, BMP, RIFF (WebP) and TIFF
+    with BigTIFF.
 
     Raises:
         OSError: the file cannot be opened or read now.
     """
+    zeros = CLOSED_ZERO_BYTES if closed else ZERO_BYTES
     with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(HEAD_BYTES)
@@ -49,11 +54,11 @@ def looks_complete(path: str | os.PathLike[str]) -> bool | None:
         if head.startswith(b"\x89PNG\r\n\x1a\n"):
             return _tail(file, size).endswith(b"\0\0\0\0IEND\xaeB\x60\x82")
         if head.startswith(b"BM"):
-            return _bmp(file, size, head)
+            return _bmp(file, size, head, zeros)
         if head.startswith(b"RIFF"):
             return _riff(file, size, head)
         if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff(file, size, head)
+            return _tiff(file, size, head, zeros)
         return None
 
 
@@ -85,25 +90,28 @@ def _jpeg(file: BinaryIO, size: int) -> bool:
     return False
 
 
-def _bmp(file: BinaryIO, size: int, head: bytes) -> bool:
+def _bmp(file: BinaryIO, size: int, head: bytes, zeros: int) -> bool:
     stated, _, pixels = struct.unpack_from("<III", head, 2)
-    return stated == size and pixels < size and not _ends_in_zeros(file, size, pixels)
+    return stated == size and pixels < size and not _ends_in_zeros(file, size, pixels, zeros)
 
 
 def _riff(file: BinaryIO, size: int, head: bytes) -> bool:
     stated = int.from_bytes(head[4:8], "little")
-    return size == 8 + stated + stated % 2 and not _ends_in_zeros(file, size, HEAD_BYTES, 64)
+    whole = size == 8 + stated + stated % 2
+    return whole and not _ends_in_zeros(file, size, HEAD_BYTES, ZERO_BYTES)
 
 
-def _ends_in_zeros(file: BinaryIO, size: int, start: int, length: int = ZERO_BYTES) -> bool:
+def _ends_in_zeros(file: BinaryIO, size: int, start: int, length: int) -> bool:
     """Whether the last `length` bytes of what begins at `start` are all zero."""
     file.seek(max(start, size - length))
     return not any(file.read(length))
 
 
-def _tiff(file: BinaryIO, size: int, head: bytes) -> bool:
+def _tiff(file: BinaryIO, size: int, head: bytes, zeros: int) -> bool:
     try:
-        return _Tiff(file, size, head).complete() and not _ends_in_zeros(file, size, HEAD_BYTES)
+        if not _Tiff(file, size, head).complete():
+            return False
+        return not _ends_in_zeros(file, size, HEAD_BYTES, zeros)
     except _NotYetError:
         return False
 

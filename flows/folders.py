@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flows import durable
 from flows.choices import Choice
 from flows.settings import Layout, Settings
 from stages.errors import ConfigError
@@ -28,7 +29,7 @@ def make_folders(layout: Layout, settings: Settings) -> None:
     inboxes = [path for path in inboxes if path.is_relative_to(layout.root)]
     for path in (layout.work, layout.archive, layout.failed, layout.state, *inboxes):
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            durable.make_folder(path)
         except OSError as error:
             raise ConfigError(
                 f"cannot make the folder {layout.label(path)}: {error.strerror}"

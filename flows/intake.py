@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sqlite3
 import stat
 import threading
 from collections import deque
@@ -26,9 +27,16 @@ from flows.chunks import Waiting
 from flows.endings import looks_complete
 from flows.filenames import printable
 from flows.ledger import Claim, Ledger, Unfinished
+from flows.opening import without_links
 from flows.settings import IntakeOptions, Layout
 from flows.settle import Due, Settler
-from flows.sidecar import expected_of, remove_sidecar
+from flows.sidecar import (
+    announced_at,
+    expected_of,
+    give_back_sidecar,
+    remove_sidecar,
+    take_sidecar,
+)
 from stages.records import Arrival, ImageRef
 
 RETRY_SECONDS = 5.0
@@ -57,7 +65,9 @@ class Intake:
         self._arrived: deque[Arrival] = deque()
         self._whole: dict[str, dict[str, Due]] = {}
         self._turns: deque[str] = deque()
-        self._complained: set[str] = set()
+        self._complaints: dict[str, str] = {}
+        self._moved: list[Claim] = []
+        self._left: list[str] = []
         self._guard = threading.Lock()
         self._log = structlog.get_logger("markwatch.intake")
 
@@ -70,7 +80,15 @@ class Intake:
     def idle(self) -> bool:
         """Whether nothing that was seen is waiting to be claimed."""
         with self._guard:
-            return not (self._arrived or self._whole or self._settler.pending)
+            return not (self._arrived or self._whole or self._settler.pending or self._moved)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why pictures cannot be claimed, in words for a person; None when they can."""
+        if not self._complaints:
+            return None
+        count, words = len(self._complaints), next(iter(self._complaints.values()))
+        return f"{count} pictures cannot be claimed: {words}" if count > 1 else words
 
     def next_due(self, held: frozenset[str]) -> float | None:
         """Seconds until a file may be whole; 0 when one waits to be claimed, None for never."""
@@ -80,40 +98,71 @@ class Intake:
         return self._settler.next_due(self._clocks.tick())
 
     def claim(self, room: int, held: frozenset[str] = frozenset()) -> list[ImageRef]:
-        """Claim at most `room` whole files, none of the `held` cameras, and return them."""
+        """Claim at most `room` whole files, none of the `held` cameras, and return them.
+
+        Raises:
+            sqlite3.Error, OSError: the ledger or `work/` cannot be written; nothing is forgotten,
+                and calling again goes on where this stopped.
+        """
         self._settle()
-        chosen = self._take_turns(min(room, BATCH), held)
+        if not self._moved:
+            self._move_next(min(room, BATCH), held)
+        return self._note_moved()
+
+    def _move_next(self, room: int, held: frozenset[str]) -> None:
+        chosen = self._take_turns(room, held)
         if not chosen:
-            return []
+            return
         claims = [self._intent(arrival) for arrival in chosen]
-        self._ledger.intend(claims)
-        moved, left = [], []
+        try:
+            self._ledger.intend(claims)
+        except BaseException:
+            for arrival in chosen:
+                self._settler.retry(arrival.path, self._clocks.tick(), 0.0)
+            raise
         for claim, arrival in zip(claims, chosen, strict=True):
             try:
                 self._move(claim)
-                moved.append(claim)
             except OSError as error:
-                left.append(claim.id)
-                if not os.path.lexists(arrival.path):
+                self._left.append(claim.id)
+                if _is_gone(arrival.path):
                     self._settler.forget(arrival.path)
+                    self._complaints.pop(arrival.path, None)
                     continue
                 self._settler.retry(arrival.path, self._clocks.tick(), RETRY_SECONDS)
-                if arrival.path not in self._complained:
-                    self._complained.add(arrival.path)
+                if arrival.path not in self._complaints:
+                    self._complaints[arrival.path] = f"{claim.name}: {self._why(claim, error)}"
                     self._log.warning(
                         "cannot claim", image=claim.name, camera=claim.camera, error=str(error)
                     )
             else:
+                self._moved.append(claim)
                 self._settler.forget(arrival.path)
-                self._complained.discard(arrival.path)
-        for folder in {(self._layout.root / claim.work).parent for claim in moved}:
+                self._complaints.pop(arrival.path, None)
+
+    def _why(self, claim: Claim, error: OSError) -> str:
+        """What hinders this claim: room in `work/`, or a right or a share at the inbox."""
+        full = error.errno in durable.FULL
+        return durable.remedy(error, "data/work" if full else os.path.dirname(claim.source))
+
+    def _note_moved(self) -> list[ImageRef]:
+        """Tell the ledger what was moved, and what was not after all."""
+        for folder in {(self._layout.root / claim.work).parent for claim in self._moved}:
             durable.fsync_directory(folder)
-        images = [self.image_of(claim) for claim in moved]
-        self._ledger.claimed(images)
-        for claim, image in zip(moved, images, strict=True):
-            remove_sidecar(claim.source, image.expected)
+        images = [self.image_of(claim) for claim in self._moved]
+        if images:
+            self._ledger.claimed(images)
+            self._moved.clear()
+        for image in images:
+            remove_sidecar(Path(image.path))
+        left, self._left = self._left, []
         if left:
-            self._ledger.disclaim(left)
+            try:
+                self._ledger.disclaim(left)
+            except sqlite3.Error as error:
+                # What was claimed must be read; a restart clears these away too.
+                self._left = left
+                self._log.warning("cannot note what was not claimed", error=str(error))
         return images
 
     def _settle(self) -> None:
@@ -122,6 +171,8 @@ class Intake:
             arrived, self._arrived = self._arrived, deque()
         for arrival in arrived:
             self._settler.observe(arrival, now)
+            if arrival.hint == "gone":
+                self._complaints.pop(arrival.path, None)
             waiting = self._whole.get(arrival.camera, {})
             due = waiting.get(arrival.path)
             if due and (arrival.hint in ("gone", "changed") or _changed(due.arrival, arrival)):
@@ -173,7 +224,8 @@ class Intake:
             if _changed(arrival, seen):
                 self._settler.observe(seen, now)
                 return False
-            if due.check_ending and looks_complete(Path(path)) is False:
+            complete = looks_complete(Path(path), closed=due.closed) if due.check_ending else None
+            if complete is False:
                 self._settler.postpone(path, now)
                 return False
         except FileNotFoundError:
@@ -206,8 +258,15 @@ class Intake:
         )
 
     def _move(self, claim: Claim) -> None:
+        work = self._layout.root / claim.work
         durable.make_folder(self._layout.work)
-        durable.move_away(Path(claim.source), self._layout.root / claim.work)
+        with without_links(claim.source) as source:
+            take_sidecar(source, work, announced_at(self._layout.state, claim.camera))
+            try:
+                durable.move_away(source, work)
+            except OSError:
+                give_back_sidecar(source, work, is_same=_is_there(claim))
+                raise
 
     def image_of(self, claim: Claim) -> ImageRef:
         """The picture that a claimed file is: hashed where it now lies."""
@@ -233,7 +292,7 @@ class Intake:
             name=claim.name,
             arrived_at=self._clocks.now(),
             captured_at=_file_time(mtime_ns),
-            expected=expected_of(claim.source),
+            expected=expected_of(path),
         )
 
     def recover(
@@ -254,6 +313,7 @@ class Intake:
             if item.state == "reported":
                 to_file.append(item)
             elif item.state == "claimed" and item.image is not None:
+                remove_sidecar(work)
                 blameless = item.in_flight and (isolated or not item.alone)
                 if blameless:
                     forgiven.append(item.claim.id)
@@ -265,9 +325,10 @@ class Intake:
                 self._remove_residue(item.claim, work)
                 image = self.image_of(item.claim)
                 self._ledger.claimed([image])
-                remove_sidecar(item.claim.source, image.expected)
+                remove_sidecar(work)
                 to_read.append(Waiting(image, 0))
             else:
+                give_back_sidecar(item.claim.source, work, is_same=_is_there(item.claim))
                 dropped.append(item.claim.id)
         if dropped:
             self._ledger.disclaim(dropped)
@@ -287,6 +348,7 @@ class Intake:
             same = (found.st_size, found.st_mtime_ns) == (claim.size, claim.mtime_ns)
             if source.samefile(work) or (same and digest_of(source) == digest_of(work)):
                 source.unlink()
+                durable.fsync_directory(source.parent)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -299,8 +361,26 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _is_gone(path: str) -> bool:
+    # `lexists` would take a share that is away for a file that is gone.
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
+
+
 def _changed(one: Arrival, other: Arrival) -> bool:
     return (one.size, one.mtime_ns) != (other.size, other.mtime_ns)
+
+
+def _is_there(claim: Claim) -> bool:
+    """Whether the file that was to be claimed still lies in the inbox."""
+    try:
+        found = os.lstat(claim.source)
+    except OSError:
+        return False
+    return (found.st_size, found.st_mtime_ns) == (claim.size, claim.mtime_ns)
 
 
 def _file_time(mtime_ns: int) -> datetime | None:

@@ -10,9 +10,10 @@ import structlog
 from flows.choices import SourceChoice
 from flows.intake import Intake
 from flows.settings import Settings
-from stages.ports import ScanEnd, Site
+from stages.ports import ScanEnd, Site, Trouble
 
 RESTART_SECONDS = 1.0
+ENDED = "its thread ended by itself and was started again: see the log"
 
 
 class Listeners:
@@ -27,7 +28,9 @@ class Listeners:
         self._wake = wake
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
-        self._scanned: set[str] = set()
+        self._scanned: dict[str, float] = {}
+        self._guard = threading.Lock()
+        self._troubles: dict[str, str] = {}
         self._started: dict[str, float] = {}
         self._log = structlog.get_logger("markwatch.listen")
 
@@ -48,13 +51,37 @@ class Listeners:
         with choice.plugin(choice.options, self._site) as source:
             for seen in source.arrivals(self._stop):
                 if isinstance(seen, ScanEnd):
+                    if self._troubles.get(name) == ENDED:
+                        self._note(name, None)
                     # Its files are with the intake by now, so `scanned` is never told too early.
-                    self._scanned.add(name)
+                    self._scanned[name] = time.monotonic()
                     self._wake.set()
+                    continue
+                if isinstance(seen, Trouble):
+                    self._note(name, seen.words)
                     continue
                 self._intake.observe(seen)
                 if seen.hint != "seen":
                     self._wake.set()
+
+    def _note(self, name: str, words: str | None) -> None:
+        with self._guard:
+            if words is None:
+                self._troubles.pop(name, None)
+            else:
+                self._troubles[name] = words
+        self._wake.set()
+
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What keeps sources from seeing, by their names."""
+        with self._guard:
+            return dict(self._troubles)
+
+    @property
+    def scanned_at(self) -> dict[str, float]:
+        """When each source ended its last full scan, in monotonic seconds."""
+        return dict(self._scanned)
 
     @property
     def scanned(self) -> bool:
@@ -67,6 +94,7 @@ class Listeners:
             rested = time.monotonic() - self._started[name] >= RESTART_SECONDS
             if not thread.is_alive() and rested and not self._stop.is_set():
                 self._log.error("source stopped, starting it again", source=name)
+                self._note(name, ENDED)
                 self._start(name, self._sources[name])
 
     def stop(self, timeout: float) -> None:

@@ -36,10 +36,14 @@ class SettleOptions(Options):
 
 
 class Due(NamedTuple):
-    """A file to try now; with `check_ending`, only if `endings.looks_complete` does not deny it."""
+    """A file to try now; with `check_ending`, only if `endings.looks_complete` does not deny it.
+
+    `closed` says that its writer was seen to close it.
+    """
 
     arrival: Arrival
     check_ending: bool
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -111,7 +115,7 @@ class Settler:
             file = self._files[heapq.heappop(self._queue)[2]]
             file.queued_for = math.inf
             file.handed_out = True
-            found.append(Due(file.arrival, self._when(file)[1]))
+            found.append(Due(file.arrival, self._when(file)[1], file.closed))
         return sorted(found, key=lambda due: (due.arrival.mtime_ns, due.arrival.path))
 
     def postpone(self, path: str, now: float) -> None:

@@ -8,27 +8,37 @@ A crash at any line is repaired by the next start, from the ledger.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 
+from flows import durable
 from flows.archive import Archive, Filing, filing, reason_note, relative_work
 from flows.chunks import Waiting
-from flows.cluster import cluster
+from flows.cluster import ClusterAwayError, cluster
 from flows.deliver import Delivery
 from flows.dispatch import Dispatch
 from flows.folders import check_folders, make_folders
 from flows.intake import Clocks, Intake
-from flows.ledger import Ledger, Outcome
+from flows.ledger import Ledger, Outcome, ledger_remedy
 from flows.listen import Listeners
+from flows.listening import Listening
 from flows.recipe_book import RecipeBook
+from flows.rereads import Rereads
+from flows.residue import clear_residue
+from flows.retention import Retention
+from flows.serve.serving import Serving
 from flows.settings import Layout, Settings
 from stages.ports import Site
 from stages.records import Failure, Report
 
 TICK_SECONDS = 0.1
 FILE_AGAIN_SECONDS = 1.0
+TRY_AGAIN_SECONDS = 1.0
 
 
 class Watch:
@@ -41,8 +51,15 @@ class Watch:
         self._stopping = False
         self.stuck = False
         self._wake = threading.Event()
+        self._back: list[Report | Failure] = []
+        self._final: deque[Report | Failure] = deque()
+        self._uncommitted: list[Outcome] = []
         self._unfiled: list[Filing] = []
         self._file_at = 0.0
+        self._go_on_at = 0.0
+        self._trouble: str | None = None
+        self._told: dict[str, str] | None = None
+        self._strangers: list[str] = []
         self._log = structlog.get_logger("markwatch.watch")
 
     def stop(self) -> None:
@@ -66,17 +83,18 @@ class Watch:
         with Ledger(self._layout.ledger, self._clocks.now, root=self._layout.root) as ledger:
             self._ledger = ledger
             self._archive = Archive(self._layout, ledger)
+            self._rereads = Rereads(self._layout, ledger, self._clocks.tick)
             self._intake = Intake(self._layout, ledger, self._settings.intake, self._clocks)
-            place = cluster(self._settings.cluster, self._settings.log)
+            place = cluster(self._settings.cluster, self._settings.log, self._layout.root)
             self._book = RecipeBook(
                 self._layout, self._settings.recogniser, self._clocks.tick, place.warm
             )
             self._dispatch = Dispatch(
-                self._settings, ledger, self._book, place, self._clocks.tick, self._wake.set
+                self._settings, ledger, self._book, place, self._clocks, self._wake.set
             )
-            self._tell_conditions()
             self._recover(isolated=place.isolated)
-            with place:
+            serving = Serving(self._layout, self._settings, ledger, self._clocks, on=not once)
+            with place, serving as self._serving:
                 for line in place.warm(self._book.engines()):
                     self._log.info("loaded", engine=line)
                 self._deliveries = [
@@ -88,14 +106,32 @@ class Watch:
                 for delivery in self._deliveries:
                     delivery.start()
                 try:
-                    self._watch(site, once)
+                    with (
+                        Retention(self._layout, ledger, self._settings, self._clocks),
+                        Listening(ledger, self._settings.silence, self._clocks),
+                    ):
+                        self._watch(site, once)
                 finally:
                     complete = self._finish()
         return complete
 
-    def _tell_conditions(self) -> None:
+    def _tell_conditions(self, sources: Mapping[str, str]) -> None:
+        """Keep in the ledger, for `status`, what wants a person's attention now."""
         told = {f"recipe {name}": words for name, words in self._book.errors.items()}
-        self._ledger.set_conditions(told)
+        told |= {f"source {name}": words for name, words in sources.items()}
+        found = {"intake": self._intake.trouble, "archive": self._archive.trouble}
+        found["serve"] = self._serving.trouble
+        if self._strangers:
+            found["data/work"] = (
+                f"{len(self._strangers)} files that no picture of the ledger has, "
+                f"{self._strangers[0]} for one: move them to an inbox to have them read"
+            )
+        told |= {name: words for name, words in found.items() if words}
+        if self._trouble:
+            told["the flow"] = self._trouble
+        if told != self._told:
+            self._ledger.set_conditions(told)
+            self._told = told
 
     def _recover(self, *, isolated: bool) -> None:
         unfinished = self._ledger.unfinished()
@@ -107,6 +143,7 @@ class Watch:
                 note = reason_note(item.image, None, item.reason)
             if item.target is not None:
                 self._unfiled.append(Filing(item.claim.id, item.claim.work, item.target, note))
+        self._strangers = clear_residue(self._layout, self._ledger, unfinished)
         if unfinished:
             self._log.info("recovered", to_read=len(to_read), to_file=len(to_file))
 
@@ -120,8 +157,10 @@ class Watch:
         )
         try:
             while not self._stopping:
-                worked = self._step()
+                worked = self._try(self._step)
                 listeners.supervise()
+                self._serving.turn(listeners.scanned_at, complete=listeners.scanned)
+                self._try(partial(self._tell_conditions, listeners.troubles))
                 if once and listeners.scanned and self._idle():
                     return
                 if not worked:
@@ -129,11 +168,44 @@ class Watch:
         finally:
             listeners.stop(self._settings.delivery.stop_seconds)
 
+    def _try(self, act: Callable[[], bool | None]) -> bool:
+        """Do this, unless a disk or cluster was away just now; returns whether it did anything.
+
+        Nothing that was being done is forgotten by what it failed in, so it is simply tried again.
+        """
+        if self._clocks.tick() < self._go_on_at:
+            return False
+        try:
+            did = bool(act())
+        except (sqlite3.OperationalError, OSError, ClusterAwayError) as error:
+            self._go_on_at = self._clocks.tick() + TRY_AGAIN_SECONDS
+            if self._trouble is None:
+                self._trouble = self._words(error)
+                self._log.error("cannot go on, will try again", error=self._trouble)
+            return False
+        if act == self._step and self._trouble is not None:
+            self._trouble = None
+            self._log.info("going on")
+        return did
+
+    def _words(self, error: sqlite3.OperationalError | OSError | ClusterAwayError) -> str:
+        if isinstance(error, ClusterAwayError):
+            return str(error)
+        if isinstance(error, OSError):
+            return durable.remedy(error, error.filename or self._layout.root / "data")
+        return ledger_remedy(error)
+
     def _idle(self) -> bool:
-        return self._intake.idle and not self._dispatch.held
+        return self._intake.idle and not self._owes() and self._rereads.idle
+
+    def _owes(self) -> bool:
+        """Whether pictures are in work whose reports are not committed, or might be."""
+        back = self._back or self._final or self._uncommitted
+        return bool(self._dispatch.held or back or self._trouble)
 
     def _pause(self) -> None:
-        due = self._intake.next_due(self._book.held) if self._room() else None
+        ready = self._room() and self._trouble is None
+        due = self._intake.next_due(self._book.held) if ready else None
         wait = TICK_SECONDS if due is None else min(TICK_SECONDS, max(due, 0.001))
         self._wake.wait(wait)
         self._wake.clear()
@@ -143,10 +215,10 @@ class Watch:
 
     def _step(self) -> bool:
         """One turn of the loop: claim, send, collect, file. Returns whether it did anything."""
-        if self._book.refresh():
-            self._tell_conditions()
+        self._book.refresh()
         claimed = self._intake.claim(self._room(), self._book.held)
         self._dispatch.add(Waiting(image, 0) for image in claimed)
+        self._dispatch.add(self._rereads.take(self._room(), self._book.held))
         moved = self._read()
         if self._unfiled and self._clocks.tick() >= self._file_at:
             self._file()
@@ -155,14 +227,22 @@ class Watch:
     def _read(self) -> bool:
         """Send what waits, commit what is back; returns whether anything moved."""
         sent = self._dispatch.send()
-        final = self._dispatch.collect()
-        if final:
-            self._commit(final)
+        self._back += self._dispatch.collect()
+        if self._back:
+            final, self._back = self._rereads.accept(self._back), []
+            self._final.extend(final)
+        while self._final:
+            outcome = Outcome(self._final[0], self._archive.target(self._final[0]))
+            self._uncommitted.append(outcome)
+            self._final.popleft()
+        worked = bool(self._uncommitted)
+        if worked:
+            self._commit(self._uncommitted)
+            self._uncommitted = []
         self._dispatch.check_deadlines()
-        return bool(sent or final)
+        return bool(sent or worked)
 
-    def _commit(self, results: Sequence[Report | Failure]) -> None:
-        outcomes = [Outcome(result, self._archive.target(result)) for result in results]
+    def _commit(self, outcomes: Sequence[Outcome]) -> None:
         rows = self._ledger.commit(outcomes, self._settings.station)
         for row in rows:
             self._log.info(
@@ -177,30 +257,31 @@ class Watch:
             )
         for delivery in self._deliveries:
             delivery.wake()
+        self._serving.committed(rows)
         self._unfiled.extend(
             filing(outcome, relative_work(self._layout, outcome.result.image.path))
             for outcome in outcomes
         )
 
     def _file(self) -> None:
-        due, self._unfiled = self._unfiled, []
-        left = self._archive.file(due)
-        if left:
-            self._unfiled.extend(left)
-            self._file_at = self._clocks.tick() + FILE_AGAIN_SECONDS
+        self._file_at = self._clocks.tick() + FILE_AGAIN_SECONDS
+        self._unfiled = self._archive.file(self._unfiled)
+        if not self._unfiled:
+            self._file_at = 0.0
 
     def _finish(self) -> bool:
         """Read what was claimed, flush the sinks, and tell them that the station stops."""
         self._log.info("stopping", seconds=self._settings.delivery.stop_seconds)
         end = self._clocks.tick() + self._settings.delivery.stop_seconds
+        self._serving.drain()
         for delivery in self._deliveries:
             delivery.announce_draining()
-        while self._dispatch.held and self._clocks.tick() < end:
-            if not self._read():
+        while self._owes() and self._clocks.tick() < end:
+            if not self._try(self._read):
                 self._wake.wait(TICK_SECONDS)
                 self._wake.clear()
         if self._unfiled:
-            self._file()
+            self._try(self._file)
         for delivery in self._deliveries:
             delivery.drain()
         self.stuck = bool(self._dispatch.held)

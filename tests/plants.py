@@ -6,6 +6,7 @@ is a line of the log, the state of the ledger, or a file, always with a deadline
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -63,8 +64,9 @@ class Plant:
     """A root, and the watch process that may run in it."""
 
     def __init__(self, folder: Path) -> None:
-        site.init(folder)
         self.layout = Layout(folder)
+        if not self.layout.conf.exists():
+            site.init(folder)
         self.root = self.layout.root
         self.log: list[dict] = []
         self.process: subprocess.Popen[str] | None = None
@@ -145,7 +147,9 @@ class Plant:
     def kill(self) -> None:
         """End it and its workers by SIGKILL, as a power cut would."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        # It may have ended by itself just now.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.finish()
 
     def status(self) -> dict:

@@ -24,7 +24,7 @@ from flows import graph, plugins, recipes
 from flows.bench.mapping import RECOGNISERS, WAYS
 from flows.choices import RecogniserChoice
 from flows.engines import ENGINES
-from flows.evaluation.contenders import within
+from flows.evaluation.contenders import choose, within
 from flows.evaluation.intervals import clopper_pearson
 from flows.evaluation.labels import read_sets
 from flows.reading import image_of
@@ -91,7 +91,7 @@ def of_root(path: Path, root: Path) -> list[Picture]:
     pictures = []
     for row in read_rows(path, ("file", "camera", "code")):
         camera = row.cells["camera"]
-        plan = recipes.load(Layout(root), camera, RecogniserChoice(use=RECOGNISERS[0])).fields[0]
+        plan = recipes.load(Layout(root), camera, choose(RECOGNISERS[0])).fields[0]
         free = MapOptions(strip=plan.map.strip, case=plan.map.case)
         ways = {WAYS[0]: free, WAYS[1]: plan.map}
         pictures.append(Picture(path.parent / row.cells["file"], row.cells["code"], camera, ways))
@@ -121,7 +121,7 @@ def run(pictures: Sequence[Picture], name: str, root: Path, *, whole: bool) -> I
         if isinstance(image, Failure):
             raise ConfigError(f"{picture.path}: {image.reason}")
         for way, options in picture.ways.items():
-            recipe = _recipe(picture.recipe, root, RecogniserChoice(use=name), options, whole)
+            recipe = _recipe(picture.recipe, root, choose(name), options, whole)
             (report,) = graph.run_here([image], recipe, DecodeOptions())
             if isinstance(report, Failure):
                 raise ConfigError(f"{picture.path}: {report.reason}")
@@ -182,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", help="scheme of the check digit over the whole code")
     parser.add_argument("--root", type=Path, help="read each camera's pictures by its recipe here")
     parser.add_argument("--whole", action="store_true", help="whole pictures, not crops")
-    parser.add_argument("--recogniser", action="append", choices=RECOGNISERS)
+    parser.add_argument("--recogniser", action="append", help="NAME or NAME:key=value")
     parser.add_argument("--wrong", action="store_true", help="list what is not given out right")
     given = parser.parse_args(arguments)
     if not given.format and given.root is None:

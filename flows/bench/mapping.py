@@ -21,9 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.bench.coded import SCHEMES, labelled, render
-from flows.choices import RecogniserChoice
 from flows.engines import ENGINES
-from flows.evaluation.contenders import alone
+from flows.evaluation.contenders import alone, choose
 from flows.evaluation.intervals import clopper_pearson
 from flows.recipes import FieldRecipe
 from stages.errors import MarkwatchError
@@ -32,7 +31,7 @@ from stages.ports import Recogniser
 from stages.records import Mark, Reading, Transcript
 
 WAYS = ("no format", "format", "format and check digit")
-RECOGNISERS = ("trocr", "rapidocr")
+RECOGNISERS = ("trocr", "trocr:opinion=rapidocr", "rapidocr")
 STEERED = frozenset({"trocr"})
 """Those that read under a format."""
 
@@ -67,7 +66,7 @@ class Outcome:
         return self.mark.code is not None and self.mark.code != self.truth
 
 
-def bench(folder: Path, recognisers: Sequence[str], checkpoint: str | None) -> list[Outcome]:
+def bench(folder: Path, recognisers: Sequence[str]) -> list[Outcome]:
     """Read and map every picture of a folder, and print the tables.
 
     Raises:
@@ -76,8 +75,7 @@ def bench(folder: Path, recognisers: Sequence[str], checkpoint: str | None) -> l
     console = Console(markup=False, highlight=False, width=120)
     outcomes: list[Outcome] = []
     for name in recognisers:
-        own = {"checkpoint": checkpoint} if checkpoint and name == "trocr" else {}
-        engine = alone(name, RecogniserChoice(use=name, **own), threads=1).reads
+        engine = alone(name, choose(name), threads=1).reads
         try:
             with ENGINES.use(engine) as recogniser:
                 outcomes += run(folder, name, recogniser, console)
@@ -107,7 +105,7 @@ def run(folder: Path, name: str, recogniser: Recogniser, console: Console) -> It
                 begin = time.process_time()
                 if way == WAYS[0]:
                     transcripts = [replace(each, candidates=()) for each in transcripts]
-                elif way == WAYS[1] or name in STEERED:
+                elif way == WAYS[1] or name.partition(":")[0] in STEERED:
                     transcripts = recogniser.read(crops, [chosen.steering] * len(crops))
                 read = time.process_time()
                 for (path, truth), crop, transcript in zip(chunk, crops, transcripts, strict=True):
@@ -116,7 +114,7 @@ def run(folder: Path, name: str, recogniser: Recogniser, console: Console) -> It
                 spent[way][0] += read - begin
                 spent[way][1] += time.process_time() - read
     total = sum(map(len, pictures.values()))
-    reading = spent[WAYS[2] if name in STEERED else WAYS[1]][0]
+    reading = spent[WAYS[2] if name.partition(":")[0] in STEERED else WAYS[1]][0]
     console.print(
         f"{name}, {recogniser.model}: {1000 * reading / total:.1f} ms of CPU a crop to read,"
         f" {1000 * spent[WAYS[2]][1] / total:.2f} ms to map (format and check digit)"
@@ -206,14 +204,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--material", type=Path, help="filled by flows.training.material.fetch")
     parser.add_argument("--count", type=int, default=COUNT, help="pictures of a scheme and tier")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--recogniser", action="append", choices=RECOGNISERS)
-    parser.add_argument("--checkpoint", help="of trocr; the embedded one if left out")
+    parser.add_argument("--recogniser", action="append", help="NAME or NAME:key=value")
     parser.add_argument("--false", action="store_true", help="list the false reads")
     given = parser.parse_args(arguments)
     try:
         if given.material is not None:
             render(given.material, given.pictures, given.count, given.seed)
-        outcomes = bench(given.pictures, given.recogniser or RECOGNISERS, given.checkpoint)
+        outcomes = bench(given.pictures, given.recogniser or RECOGNISERS)
     except (MarkwatchError, OSError) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

@@ -20,12 +20,13 @@ import structlog
 from pydantic import Field, field_validator
 
 from flows.filenames import printable
+from flows.sources.copying import Copying
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
 from flows.sources.scan import Names, Scan
 from stages.errors import ConfigError
 from stages.options import Options
-from stages.ports import ScanEnd, Site
+from stages.ports import ScanEnd, Site, Trouble
 from stages.records import Arrival, Hint
 
 STOP_SECONDS = 0.1
@@ -65,6 +66,12 @@ class FolderOptions(Options):
         description="file and folder names to pass over, with * and ?, in any case",
     )
 
+    claim: Literal["move", "copy"] = Field(
+        default="move",
+        description="move: a picture leaves the inbox; copy: for shares that must stay as they "
+        "are, it is copied and remembered, and the inbox is only read",
+    )
+
     @field_validator("suffixes")
     @classmethod
     def _bare(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,6 +90,7 @@ class FolderSource:
 
     def __init__(self, options: FolderOptions, site: Site) -> None:
         self._options = options
+        self._root = site.root
         self._inbox = os.path.join(site.root, options.inbox)
         self._log = structlog.get_logger("markwatch.sources.folder")
         self._over = threading.Event()
@@ -118,12 +126,21 @@ class FolderSource:
         self._over.set()
         self._events.stop()
 
-    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd]:
+    def arrivals(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd | Trouble]:
         """Yield what is seen until `stop` is set; blocks in the thread of its one caller.
 
         An inbox that is missing or away is waited for. Every file that stays is yielded again by
-        each full scan, whose end is told by a `ScanEnd`.
+        each full scan, whose end is told by a `ScanEnd`; what cannot be read, by a `Trouble`.
+        With `claim: copy` these are the copies of what is there.
         """
+        if self._options.claim == "copy":
+            yield from Copying(self._root, self._inbox).arrivals(self._seen(stop))
+        else:
+            yield from (each for each in self._seen(stop) if each is not None)
+
+    def _seen(self, stop: threading.Event) -> Iterator[Arrival | ScanEnd | Trouble | None]:
+        """What lies in the inbox; None when there was nothing for a while."""
+        told: str | None = None
         try:
             while not self._stopped(stop):
                 for arrival in self._turn():
@@ -137,6 +154,10 @@ class FolderSource:
                     yield arrival
                     yield from self._news(stop)
                 yield from self._news(stop)
+                if (words := self._trouble()) != told:
+                    told = words
+                    yield Trouble(words)
+                yield None
                 self._wait()
         finally:
             self._events.stop()
@@ -147,14 +168,28 @@ class FolderSource:
             raise ConfigError(
                 f"{printable(self._inbox)} is not there: mount the share, or make the folder"
             )
-        if not os.access(self._inbox, os.R_OK | os.W_OK | os.X_OK):
+        copies = self._options.claim == "copy"
+        if copies and not os.access(self._inbox, os.R_OK | os.X_OK):
+            raise ConfigError(
+                f"{printable(self._inbox)} may not be read by this user: give it the right to"
+            )
+        if not copies and not os.access(self._inbox, os.R_OK | os.W_OK | os.X_OK):
             raise ConfigError(
                 f"{printable(self._inbox)} may not be changed by this user, and claiming moves a "
-                "picture out of it: give this user the right to write there"
+                "picture out of it: give this user the right to write there, or set claim: copy"
             )
         kinds = filesystems_under(os.path.realpath(self._inbox))
         mode = mode_for(kinds) if self._options.mode == "auto" else self._options.mode
         return f"{printable(self._inbox)} ({', '.join(kinds)}), {mode}"
+
+    def _trouble(self) -> str | None:
+        """What keeps this source from seeing, in words for a person."""
+        if self._away:
+            return f"{printable(self._inbox)} is away: mount the share; its pictures wait there"
+        if self._scan.troubles:
+            path, words = next(iter(self._scan.troubles.items()))
+            return f"{printable(path)} cannot be read ({words}); its pictures wait there"
+        return None
 
     def _stopped(self, stop: threading.Event) -> bool:
         return stop.is_set() or self._over.is_set()
@@ -246,6 +281,7 @@ class FolderSource:
         self._watched, self._kinds = place, kinds
         self._walk_at = 0.0
         self._scan.unheard.clear()
+        self._scan.look_anew()
         self._log.info(
             "watching",
             inbox=printable(self._inbox),

@@ -90,7 +90,8 @@ class Scan:
         self._walk = 0
         self._heard: Container[str] | None = None
         # What was logged so as to be logged once, and which of it the present walk met again.
-        self._troubles: dict[str, str] = {}
+        self.troubles: dict[str, str] = {}
+        """Folders that cannot be read now, each with why."""
         self._links: set[str] = set()
         self._met: set[str] = set()
         self._log = structlog.get_logger("markwatch.sources.folder")
@@ -135,8 +136,8 @@ class Scan:
             if sight and sight.walk != self._walk and not path.startswith(tuple(unreadable)):
                 yield self._gone(path)
         self._links &= self._met
-        for path in self._troubles.keys() - self._met:
-            del self._troubles[path]
+        for path in self.troubles.keys() - self._met:
+            del self.troubles[path]
             if os.path.lexists(path):
                 self._log.info("readable again", path=printable(path))
 
@@ -172,6 +173,12 @@ class Scan:
                 self._fresh.add(path)
         # The name may be in use again since an event told that it was gone.
         return self._arrival(path, found, "changed" if hint == "gone" else hint)
+
+    def look_anew(self) -> None:
+        """Look soon again at every file: what was known of them is from before an outage."""
+        for path, sight in self._sights.items():
+            sight.unchanged, sight.look_at = 0, self._clock() + self._interval
+            self._fresh.add(path)
 
     def __len__(self) -> int:
         """How many files were there when last looked for."""
@@ -256,8 +263,8 @@ class Scan:
     def _trouble(self, folder: str, error: OSError) -> None:
         text = error.strerror or str(error)
         self._met.add(folder)
-        if self._troubles.get(folder) != text:
-            self._troubles[folder] = text
+        if self.troubles.get(folder) != text:
+            self.troubles[folder] = text
             self._log.warning("cannot read, will try again", path=printable(folder), error=text)
 
     def _refuse(self, path: str) -> None:

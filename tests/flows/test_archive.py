@@ -49,6 +49,7 @@ def test_file_when_failed_then_the_reason_lies_beside_it(site):
     assert note["reason"] == "the file is truncated"
     assert note["stage"] == "decode"
     assert note["id"] == image(1).id
+    assert note["read_again"] == f"markwatch reread {image(1).id}"
 
 
 def test_file_when_two_have_one_name_then_both_are_kept(site):

@@ -180,3 +180,42 @@ def test_fsync_when_things_are_there_or_not_then_only_a_missing_one_fails(tmp_pa
 def test_remedy_when_a_file_cannot_be_written_then_it_names_path_and_remedy(code, words):
     text = durable.remedy(OSError(code, os.strerror(code)), "/data/out")
     assert "/data/out" in text and words in text and "\n" not in text
+
+
+def test_move_all_new_when_the_power_may_be_cut_then_new_names_are_on_disk_before_old_ones_go(
+    tmp_path, monkeypatch
+):
+    calls = []
+    for name in ("link", "unlink"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            durable.os, name, lambda *a, name=name, real=real: (calls.append(name), real(*a))
+        )
+    sync = durable.fsync_directory
+    monkeypatch.setattr(durable, "fsync_directory", lambda path: (calls.append("sync"), sync(path)))
+    target = tmp_path / "there"
+    target.mkdir()
+    moves = [(tmp_path / f"{number}", target / f"{number}") for number in range(3)]
+    for source, _ in moves:
+        source.write_text(source.name)
+    assert durable.move_all_new(moves) == {}
+    assert calls == ["link"] * 3 + ["sync"] + ["unlink"] * 3
+    assert [path.read_text() for _, path in moves] == ["0", "1", "2"]
+
+
+def test_move_all_new_when_some_cannot_move_then_the_others_do_and_it_can_be_called_again(tmp_path):
+    source, target = tmp_path / "here", tmp_path / "there"
+    source.mkdir()
+    target.mkdir()
+    for name in "abc":
+        (source / name).write_text(name)
+    (target / "b").write_text("another file")
+    moves = [(source / name, target / name) for name in "abc"]
+    failed = durable.move_all_new(moves)
+    assert list(failed) == [source / "b"]
+    assert isinstance(failed[source / "b"], FileExistsError)
+    assert (target / "b").read_text() == "another file"
+    (target / "b").unlink()
+    assert durable.move_all_new(moves) == {}
+    assert sorted(path.name for path in target.iterdir()) == ["a", "b", "c"]
+    assert list(source.iterdir()) == []

@@ -81,7 +81,7 @@ def test_looks_complete_when_cut_at_each_byte_then_it_is_never_complete(
 
 
 @pytest.mark.parametrize("name", ENCODINGS)
-@pytest.mark.parametrize("written", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("written", [0.0, 0.3, 0.9, 0.996])
 def test_looks_complete_when_laid_out_in_advance_then_not_before_it_is_filled(
     path: Path, name: str, written: float
 ) -> None:
@@ -199,3 +199,17 @@ def test_looks_complete_when_the_bytes_are_anything_then_it_answers(
     path: Path, data: bytes, magic: bytes
 ) -> None:
     assert judged(path, magic + data) in (True, False)
+
+
+@pytest.mark.parametrize("name", ["bmp", "tiff"])
+def test_looks_complete_when_a_writer_closed_a_picture_with_a_dark_edge_then_it_is(
+    path: Path, name: str
+) -> None:
+    pixels = picture(9, 240, 160)
+    dark = pixels.copy()
+    # A BMP ends with its top row, a TIFF with its bottom one.
+    dark.paste(0, (0, 0, 240, 2))
+    dark.paste(0, (0, 158, 240, 160))
+    assert judged(path, encoded(name, dark)) is False
+    assert looks_complete(path, closed=True) is True
+    assert judged(path, encoded(name, pixels)) is True

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sqlite3
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import Clock, picture
 
+from flows import intake
 from flows.filenames import printable
-from flows.intake import Clocks, Intake, digest_of
+from flows.intake import RETRY_SECONDS, Clocks, Intake, digest_of
 from flows.ledger import Ledger
 from flows.settings import IntakeOptions, Layout
 from stages.records import Arrival
@@ -47,6 +50,18 @@ class Bench:
     def after(self, seconds):
         self.clock.seconds += seconds
         return self.intake.claim(100)
+
+
+def moves_only(wanted, failure=None):
+    """`move_away` that moves one file, and dies or fails on any other."""
+    move = intake.durable.move_away
+
+    def moved(source, target):
+        if os.path.basename(source) != wanted.name:
+            raise failure or ZeroDivisionError
+        move(source, target)
+
+    return moved
 
 
 @pytest.fixture
@@ -292,7 +307,120 @@ def test_recover_when_the_flow_died_before_the_code_was_kept_then_it_is_read_aga
     with pytest.raises(ZeroDivisionError):
         bench.after(0)
     monkeypatch.undo()
-    assert beside.exists()
+    # the next part comes while the flow is down, with a code of its own
+    bench.drop("part.png", level=2)
+    beside.write_text("KX204818")
     ((waiting,), _) = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
     assert waiting.image.expected == "KX204817"
+    assert beside.read_text() == "KX204818"
+    assert [each.suffix for each in bench.layout.work.iterdir()] == [".png"]
+
+
+def test_recover_when_the_flow_died_after_the_code_was_kept_then_the_next_part_has_its_own(
+    bench, monkeypatch
+):
+    path = bench.drop("part.png")
+    beside = path.with_name("part.png.expected")
+    beside.write_text("KX204817")
+    bench.see(path)
+    monkeypatch.setattr(intake, "remove_sidecar", lambda work: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bench.after(0)
+    monkeypatch.undo()
+    bench.drop("part.png", level=2)
+    beside.write_text("KX204817")
+    ((waiting,), _) = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+    assert waiting.image.expected == "KX204817"
+    assert beside.exists()
+    assert [each.suffix for each in bench.layout.work.iterdir()] == [".png"]
+    bench.see(path)
+    assert [image.expected for image in bench.after(0)] == ["KX204817"]
     assert not beside.exists()
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_recover_when_the_flow_died_before_the_picture_was_moved_then_only_its_code_is_given_back(
+    bench, monkeypatch, newer
+):
+    path = bench.drop("part.png")
+    beside = path.with_name("part.png.expected")
+    beside.write_text("KX204817")
+    bench.see(path)
+    monkeypatch.setattr(intake.durable, "move_away", moves_only(beside))
+    with pytest.raises(ZeroDivisionError):
+        bench.after(0)
+    monkeypatch.undo()
+    assert not beside.exists()
+    if newer:
+        path.unlink()
+        os.utime(bench.drop("part.png", level=2), ns=(0, 0))
+    assert bench.intake.recover(bench.ledger.unfinished(), isolated=True) == ([], [])
+    assert beside.exists() is not newer
+    assert not list(bench.layout.work.iterdir())
+
+
+def test_claim_when_the_picture_cannot_be_moved_then_its_code_stays_with_it(bench, monkeypatch):
+    path = bench.drop("part.png")
+    beside = path.with_name("part.png.expected")
+    beside.write_text("KX204817")
+    bench.see(path)
+    monkeypatch.setattr(intake.durable, "move_away", moves_only(beside, PermissionError("no")))
+    assert bench.after(0) == []
+    assert beside.read_text() == "KX204817"
+    monkeypatch.undo()
+    assert [image.expected for image in bench.after(RETRY_SECONDS)] == ["KX204817"]
+
+
+@pytest.mark.parametrize("word", ["intend", "claimed"])
+def test_claim_when_the_ledgers_disk_is_full_then_nothing_is_forgotten(bench, monkeypatch, word):
+    paths = [bench.drop(f"{number}.png", level=number) for number in range(3)]
+    for path in paths:
+        bench.see(path)
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(bench.ledger, word, full)
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError):
+            bench.after(1)
+        assert not bench.intake.idle
+    monkeypatch.undo()
+    images = bench.after(1)
+    assert sorted(image.name for image in images) == ["0.png", "1.png", "2.png"]
+    assert bench.intake.idle
+    assert [item.state for item in bench.ledger.unfinished()] == ["claimed"] * 3
+
+
+def test_claim_when_work_is_full_then_it_says_so_until_there_is_room(bench, monkeypatch):
+    path = bench.drop("part.png")
+    bench.see(path)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(source), None, str(target))
+
+    monkeypatch.setattr(intake.durable, "move_away", full)
+    assert bench.after(0) == []
+    assert bench.intake.trouble.startswith("part.png: no space left for data/work: free some")
+    monkeypatch.undo()
+    (image,) = bench.after(RETRY_SECONDS)
+    assert image.name == "part.png"
+    assert bench.intake.trouble is None
+
+
+def test_claim_when_the_share_goes_away_just_then_the_file_is_tried_again(bench, monkeypatch):
+    path = bench.drop("part.png")
+    bench.see(path)
+
+    def away(*_):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    real = os.lstat
+    monkeypatch.setattr(
+        intake.durable, "move_away", lambda *_: (monkeypatch.setattr(os, "lstat", away), away())
+    )
+    assert bench.after(0) == []
+    monkeypatch.undo()
+    assert os.lstat is real
+    (image,) = bench.after(RETRY_SECONDS)
+    assert image.name == "part.png"

@@ -136,10 +136,10 @@ def test_postpone_when_the_long_quiet_has_passed_then_it_never_comes_at_once() -
 
 def test_retry_when_the_time_has_passed_then_it_comes_as_it_was() -> None:
     made = settler((0, saw("closed")))
-    assert made.due(START + 1) == [Due(saw("closed"), True)]
+    assert made.due(START + 1) == [Due(saw("closed"), True, closed=True)]
     made.retry("/in/a.png", START + 1, after_seconds=7)
     assert made.due(START + 7.9) == []
-    assert made.due(START + 8) == [Due(saw("closed"), True)]
+    assert made.due(START + 8) == [Due(saw("closed"), True, closed=True)]
 
 
 def test_forget_when_a_file_is_claimed_or_gone_then_nothing_is_pending() -> None:
@@ -160,7 +160,7 @@ def test_due_when_many_are_due_then_the_oldest_picture_comes_first() -> None:
         (1, saw("renamed", mtime=1, path="/in/z.png")),
         (2, saw("renamed", mtime=1, path="/in/y.png")),
     )
-    paths = [arrival.path for arrival, _ in made.due(START + 2)]
+    paths = [arrival.path for arrival, *_ in made.due(START + 2)]
     assert paths == ["/in/y.png", "/in/z.png", "/in/x.png"]
 
 

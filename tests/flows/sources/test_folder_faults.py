@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from flows.sources.filesystem import filesystems_under, mode_for
-from flows.sources.folder import FolderSource
+from flows.sources.folder import FolderOptions, FolderSource
+from stages.ports import ScanEnd, Site, Trouble
 
 PATIENCE = 20.0
 MODES = ("events", "polling")
@@ -236,3 +237,20 @@ def test_arrivals_when_a_subfolder_cannot_be_read_then_the_others_are_and_it_is_
     finally:
         closed.chmod(0o700)
     assert log.all("cannot read", "path") == [str(closed)]
+
+
+def test_arrivals_when_the_inbox_goes_away_then_its_trouble_is_told_and_when_it_is_over(tmp_path):
+    inbox = tmp_path / "inbox"
+    (inbox / "cam").mkdir(parents=True)
+    options = FolderOptions(inbox=str(inbox), mode="polling", poll_seconds=0.02, rescan_seconds=0.1)
+    stop = threading.Event()
+    with FolderSource(options, Site("plant-1", str(tmp_path))) as source:
+        seen = source.arrivals(stop)
+        next(one for one in seen if isinstance(one, ScanEnd))
+        inbox.rename(tmp_path / "away")
+        told = next(one for one in seen if isinstance(one, Trouble))
+        assert told.words == f"{inbox} is away: mount the share; its pictures wait there"
+        (tmp_path / "away").rename(inbox)
+        assert next(one for one in seen if isinstance(one, Trouble)) == Trouble(None)
+        stop.set()
+        assert not [one for one in seen if isinstance(one, Trouble)]
