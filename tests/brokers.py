@@ -22,6 +22,8 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from flows import vocabulary
 from flows.broker import EmbeddedBroker
@@ -146,11 +148,15 @@ def find_mosquitto() -> str:
 
 @dataclass
 class Subscriber:
-    """A client that keeps every message of a topic filter; MQTT 5 unless told otherwise."""
+    """A client that keeps every message of a topic filter; MQTT 5 unless told otherwise.
+
+    With `session_seconds` the broker keeps for it what comes while it is away.
+    """
 
     port: int
     topics: str = "#"
     protocol: int = 5
+    session_seconds: int = 0
     messages: list[paho.MQTTMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -165,7 +171,7 @@ class Subscriber:
         client.on_subscribe = lambda *_: subscribed.set()
         client.on_message = self._keep
         client.reconnect_delay_set(0.1, 0.1)
-        client.connect("127.0.0.1", self.port)
+        client.connect("127.0.0.1", self.port, properties=self._session())
         client.loop_start()
         self._client = client
         assert subscribed.wait(DEADLINE_SECONDS), "the subscriber is not admitted"
@@ -174,6 +180,13 @@ class Subscriber:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _session(self) -> Properties | None:
+        if not self.session_seconds:
+            return None
+        properties = Properties(PacketTypes.CONNECT)
+        properties.SessionExpiryInterval = self.session_seconds
+        return properties
 
     def _keep(self, client: Any, userdata: Any, message: paho.MQTTMessage) -> None:
         with self._heard:
@@ -194,7 +207,7 @@ class Subscriber:
         return [message for message in heard if message.topic == topic]
 
 
-class _Server:
+class Server:
     """A TCP server on loopback that treats each connection in a thread of its own."""
 
     def __enter__(self) -> Self:
@@ -235,7 +248,7 @@ class _Server:
         raise NotImplementedError
 
 
-class Scissors(_Server):
+class Scissors(Server):
     """Relays to a broker; cuts the connection once it has passed `cut_after` bytes to the client.
 
     Only the first connection is cut; later ones pass whole.
@@ -266,7 +279,7 @@ class Scissors(_Server):
         _hang_up(target)
 
 
-class Mute(_Server):
+class Mute(Server):
     """A broker that takes everything and acknowledges nothing; `answer` is its CONNACK."""
 
     def __init__(self, answer: bytes = _CONNACK_5) -> None:

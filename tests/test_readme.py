@@ -111,7 +111,7 @@ def test_readme_when_it_names_settings_then_they_load(tmp_path):
     shown = re.findall(r"`((?:sources|sinks): .*?)`", README)
     sections = ("cluster:", "recogniser:", "sinks:")
     shown += [block for block in blocks("yaml") if block.startswith(sections)]
-    assert len(shown) == 7
+    assert len(shown) == 8
     for index, text in enumerate(shown):
         plant = Plant(tmp_path / str(index))
         plant.configure(text + "\n")

@@ -25,6 +25,7 @@ from flows.sinks import mqtt_client
 from flows.sinks.mqtt_client import Endpoint, Message
 from flows.sinks.mqtt_link import Link
 from flows.sinks.mqtt_options import MqttOptions
+from flows.sinks.mqtt_probe import granted
 from flows.tls import is_loopback
 from stages.errors import DeliveryError
 from stages.options import Options
@@ -199,7 +200,27 @@ class MqttSink:
             link.open()
             link.wait()
             how = ", embedded broker for this machine only" if self._options.host is None else ""
-            return f"{link}{how}, topics {self._root}/#"
+            lines = [f"{link}{how}, topics {self._root}/#"]
+            if self._options.host is not None:
+                lines += [f"attention: {words}" for words in self._shortcomings(endpoint)]
+            return "\n".join(lines)
+
+    def _shortcomings(self, endpoint: Endpoint) -> Iterator[str]:
+        """What the broker would drop while its subscribers are away."""
+        from flows.outage import load_of, shortcomings
+        from flows.settings import Layout
+
+        options, root = self._options, Path(self._site.root)
+        hours = options.outage_hours
+        if hours is None:
+            return
+        yield from shortcomings(
+            granted(endpoint, f"{self._client_id}-session", round(hours * 3600)),
+            load_of(Layout(root)),
+            root / options.broker_config if options.broker_config else None,
+            hours=hours,
+            figures_seconds=options.figures_seconds,
+        )
 
     def _endpoint(self, embedded_port: int | None = None) -> Endpoint:
         options, root = self._options, self._site.root

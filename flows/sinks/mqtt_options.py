@@ -106,6 +106,16 @@ class MqttOptions(BrokerOptions):
         description="how often the status is published with new figures of pictures, sinks and "
         "disks; 0 for a status without them",
     )
+    outage_hours: float | None = Field(
+        default=8.0,
+        gt=0,
+        description="how long a subscriber may be away and lose nothing: `check` says what of the "
+        "broker's settings would drop messages meanwhile; null to be told nothing",
+    )
+    broker_config: str | None = Field(
+        default=None,
+        description="the broker's mosquitto.conf, if it is on this machine, for `check` to read",
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> MqttOptions:

@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pyarrow.parquet as pq
 import pytest
 from brokers import Subscriber, free_port, make_row
 from machines import FAR_SIDE, Marker, RestServer
-from sparkplugs import SparkplugListener
+from sparkplug_host import SparkplugListener
 
 from flows.broker import EmbeddedBroker
 from stages.errors import DeliveryError
@@ -155,6 +156,8 @@ class SparkplugHost(FarSide):
 
     def __enter__(self) -> FarSide:
         self._stack = contextlib.ExitStack()
+        # Its lock files stay in the test's folder.
+        self._stack.enter_context(mock.patch("tempfile.tempdir", str(self.root)))
         broker = self._stack.enter_context(EmbeddedBroker())
         self._host = self._stack.enter_context(SparkplugListener(broker.port))
         self.options = {"host": broker.host, "port": broker.port, "reconnect_max_seconds": 0.1}
@@ -164,8 +167,13 @@ class SparkplugHost(FarSide):
         self._stack.close()
 
     def ids(self) -> list[str]:
-        # Once the node's death has come, all that was published before it has come too.
-        self._host.wait_for("NDEATH", self._host.count("NBIRTH"))
+        # Once the last session's death has come, all that was published before it has come too.
+        last = int((self.root / "data/state/sparkplug.bdseq").read_text())
+        self._host.wait(
+            lambda heard: any(
+                m.verb == "NDEATH" and m.decoded.metrics[0].value == last for m in heard
+            )
+        )
         return [values["id"] for values in self._host.rows()]
 
 
