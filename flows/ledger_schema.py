@@ -159,4 +159,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             tries INTEGER NOT NULL DEFAULT 0
         ) WITHOUT ROWID""",
     ),
+    (
+        # When each camera sent something, for those that fall silent.
+        "CREATE INDEX images_arrived ON images (camera, arrived_at)",
+    ),
 )

@@ -32,6 +32,7 @@ from flows.choices import (
 from flows.retention_options import RetentionOptions
 from flows.serve.options import ServeOptions
 from flows.settle import SettleOptions
+from flows.silence_options import SilenceOptions
 from flows.tls import TlsFiles, exposed
 from flows.yamlfile import Layer, Loc, complaints, overlay, read_layer
 from stages.decode import DecodeOptions
@@ -153,6 +154,9 @@ class Settings(Options):
     )
     delivery: DeliveryOptions = Field(default={}, description="how hard the sinks are tried")
     retention: RetentionOptions = Field(default={}, description="what is removed, and when")
+    silence: SilenceOptions = Field(
+        default={}, description="when a camera that sends nothing is told of"
+    )
     serve: ServeOptions = Field(
         default={}, description="the HTTP API, and the TCP trigger for PLCs and cameras"
     )

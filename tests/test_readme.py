@@ -27,8 +27,8 @@ def test_readme_when_it_gives_lines_for_readers_then_they_are_the_tested_ones():
 
     (block,) = blocks("python")
     shown = [ast.unparse(statement) for statement in ast.parse(block).body]
-    tested = [*test_readers.PARQUET_LINES.values(), *test_readers.CSV_LINES.values()]
-    assert shown == [ast.unparse(ast.parse(line)) for line in tested]
+    tested = "\n".join([*test_readers.PARQUET_LINES.values(), *test_readers.CSV_LINES.values()])
+    assert shown == [ast.unparse(statement) for statement in ast.parse(tested).body]
 
 
 def test_readme_when_it_shows_a_recipe_then_it_is_the_shipped_one():
@@ -111,7 +111,7 @@ def test_readme_when_it_names_settings_then_they_load(tmp_path):
     shown = re.findall(r"`((?:sources|sinks): .*?)`", README)
     sections = ("cluster:", "recogniser:", "sinks:")
     shown += [block for block in blocks("yaml") if block.startswith(sections)]
-    assert len(shown) == 8
+    assert len(shown) == 9
     for index, text in enumerate(shown):
         plant = Plant(tmp_path / str(index))
         plant.configure(text + "\n")

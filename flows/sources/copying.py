@@ -8,6 +8,7 @@ many copies wait for the intake at a time: the share is the buffer, and cameras 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -27,7 +28,7 @@ from flows import durable
 from flows.endings import looks_complete
 from flows.filenames import printable
 from flows.opening import open_regular, without_links
-from flows.settle import Due, Settler, SettleOptions
+from flows.settle import Due, SettleOptions, Settler
 from flows.sidecar import SUFFIX
 from flows.sources.copied import Copied, Copy
 from stages.ports import ScanEnd, Trouble
@@ -265,8 +266,11 @@ def _content(path: str) -> bytes | None:
     try:
         with open_regular(path) as file:
             return file.read(SIDECAR_BYTES)
-    except FileNotFoundError:
-        return None
+    except OSError as error:
+        # Beside a name of full length no file can be.
+        if error.errno in (errno.ENOENT, errno.ENAMETOOLONG):
+            return None
+        raise
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import threading
 from collections.abc import Callable
 from glob import glob
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,6 +15,7 @@ import polars as pl
 import pytest
 from brokers import make_row
 
+from flows.outputs import markwatch_files
 from flows.sinks.csvfile import CsvOptions, CsvSink
 from flows.sinks.parquet import ParquetOptions, ParquetSink
 from stages.ports import Batch, Site
@@ -29,17 +32,30 @@ CSV_LINES = {
     ),
 }
 PARQUET_LINES = {
-    "duckdb": "duckdb.sql(\"SELECT * FROM 'data/out/parquet/recent/**/*.parquet'\")",
-    "polars": 'pl.read_parquet("data/out/parquet/recent/**/*.parquet")',
-    "pandas": 'pd.read_parquet("data/out/parquet/recent")',
+    "duckdb": (
+        'duckdb.execute(Path("data/out/parquet/markwatch.sql").read_text())\n'
+        'duckdb.sql("FROM markwatch")'
+    ),
+    "polars": 'pl.read_parquet(markwatch_files("data/out/parquet"), glob=False)',
+    "pandas": 'pd.read_parquet(markwatch_files("data/out/parquet"))',
 }
 CODES = ["00123", "NA", "1E5", "=1+1", "-7", "null", "true", "0x1F", "2026-01-02", None]
-ENGINES = {"duckdb": duckdb, "pl": pl, "pd": pd, "glob": glob}
+ENGINES = {
+    "duckdb": duckdb,
+    "pl": pl,
+    "pd": pd,
+    "glob": glob,
+    "Path": Path,
+    "markwatch_files": markwatch_files,
+}
 
 
 def read(line: str) -> dict[int, Any]:
-    """Run a line of the README; the codes by seq, a missing one as None."""
-    found = eval(line, dict(ENGINES))
+    """Run lines of the README; the codes by seq, a missing one as None."""
+    *before, last = ast.parse(line).body
+    names = dict(ENGINES)
+    exec(compile(ast.Module(before, []), "README", "exec"), names)
+    found = eval(ast.unparse(last), names)
     if isinstance(found, duckdb.DuckDBPyRelation):
         pairs = found.project("seq, code").fetchall()
     else:
