@@ -11,6 +11,7 @@ from rich.text import Text
 from flows import folders, recipes, settings, telemetry
 from flows.choices import SinkChoice
 from flows.engines import ENGINES
+from flows.serve import serving
 from flows.settings import Layout, LogOptions, Settings
 from flows.sources.filesystem import filesystem_of
 from stages.errors import MarkwatchError
@@ -69,6 +70,8 @@ def check(root: Path) -> int:
     if site is not None:
         for name, choice in site.sinks.items():
             line(f"sink {name}", lambda name=name, choice=choice: _probe(name, choice, place))
+        if site.serve.enabled or site.serve.trigger.enabled:
+            line("serve", lambda: serving.probe(layout, site))
     return 0 if right else 1
 
 

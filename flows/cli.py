@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_models
+from flows import cli_explain, cli_ledger, cli_models, cli_recipe
 from flows.cli_root import Root
+from flows.filenames import printable
 from stages.errors import MarkwatchError
 
 app = typer.Typer(
@@ -98,9 +99,13 @@ def demo(
     raise typer.Exit(demo_flow.demo(root))
 
 
+app.command()(cli_explain.explain)
+for each in (cli_ledger.audit, cli_ledger.replay, cli_ledger.reread, cli_ledger.backup):
+    app.command()(each)
 app.command()(cli_models.bench)
 app.command()(cli_models.evaluate)
 app.command()(cli_models.train)
+app.add_typer(cli_recipe.app)
 
 
 @app.command()
@@ -156,7 +161,7 @@ def main() -> None:
         app()
     except MarkwatchError as error:
         for line in str(error).splitlines():
-            print(f"markwatch: {line}", file=sys.stderr)  # noqa: T201
+            print(f"markwatch: {printable(line)}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -109,9 +109,9 @@ def test_readme_when_it_names_fields_then_the_vocabulary_has_them():
 
 def test_readme_when_it_names_settings_then_they_load(tmp_path):
     shown = re.findall(r"`((?:sources|sinks): .*?)`", README)
-    sections = ("cluster:", "recogniser:", "sinks:")
+    sections = ("cluster:", "recogniser:", "serve:", "sinks:")
     shown += [block for block in blocks("yaml") if block.startswith(sections)]
-    assert len(shown) == 9
+    assert len(shown) == 10
     for index, text in enumerate(shown):
         plant = Plant(tmp_path / str(index))
         plant.configure(text + "\n")

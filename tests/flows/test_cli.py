@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from made import picture
-from plants import COMMAND, Plant, environment, run
+from plants import Plant, run
 
 from flows import vocabulary
 
@@ -20,9 +20,14 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "watch",
     "read",
+    "explain",
     "check",
     "status",
     "demo",
+    "audit",
+    "replay",
+    "reread",
+    "backup",
     "bench",
     "evaluate",
     "train",
