@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -29,10 +31,12 @@ from stages.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
+    from distributed import Client
 
 BYTES_PER_MB = 1 << 20
 MEMORY_SHARE = 0.75
 NOTICE_SECONDS = 10.0
+REACH_SECONDS = 5.0
 NOTICE_POLL_SECONDS = 0.02
 # A picture's buffers are megabytes: with Dask's own setting (64 KiB) glibc maps and unmaps each of
 # them, and the kernel clears every page anew. So it keeps this much at hand instead (mallopt(3)).
@@ -41,6 +45,10 @@ MALLOC = {"MALLOC_MMAP_THRESHOLD_": 16 << 20, "MALLOC_TRIM_THRESHOLD_": 64 << 20
 
 class WorkerLostError(Exception):
     """The worker died or was restarted while it held this chunk."""
+
+
+class ClusterAwayError(PluginError):
+    """The Dask cluster cannot be reached now, or lost this chunk: no picture is to blame."""
 
 
 class Cluster(Protocol):
@@ -62,11 +70,19 @@ class Cluster(Protocol):
     ) -> None: ...
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
-        """Load the engines where the graph will run, so that the first picture does not wait."""
+        """Load the engines where the graph will run, so that the first picture does not wait.
+
+        Raises:
+            ClusterAwayError: try again later; `renew` too raises it.
+            PluginError: an engine cannot be loaded.
+        """
         ...
 
     def submit(self, graph: Delayed) -> Future[Any]:
-        """Start a graph; the future fails with `WorkerLostError` if its worker dies."""
+        """Start a graph; the future fails with `WorkerLostError` if its worker dies.
+
+        It fails with `ClusterAwayError` where the whole cluster is lost.
+        """
         ...
 
     def restart(self) -> None:
@@ -146,19 +162,49 @@ class DaskCluster:
         self._log = structlog.get_logger("markwatch.cluster")
         self.slots = 1
         self._open: dict[Any, Future[Any]] = {}
+        self._forgotten = False
 
     def __enter__(self) -> Self:
         _quiet()
+        try:
+            self._client = self._connect(self._options.start_seconds)
+        except OSError as error:
+            raise ConfigError(unanswered(str(self._options.address), error)) from error
+        self._prepare()
+        return self
+
+    def _connect(self, seconds: float) -> Client:
         from distributed import Client
 
         options = self._options
         security = dask_security(options.tls, self._root) if options.tls else None
+        return Client(options.address, timeout=seconds, security=security)
+
+    def _reach(self) -> Client:
+        """The client; a new one where the scheduler was lost, which gives up or knows no plug-in.
+
+        Raises:
+            ClusterAwayError: the scheduler does not answer, or has no workers.
+        """
+        if self._client.status == "running" and not self._forgotten:
+            return self._client
+        self._forgotten = True
+        address = str(self._options.address)
+        place = urlsplit(address)
         try:
-            self._client = Client(options.address, timeout=options.start_seconds, security=security)
-        except (OSError, TimeoutError) as error:
-            raise ConfigError(unanswered(str(options.address), error)) from error
-        self._prepare()
-        return self
+            # A Dask client that finds nobody leaves a thread and open files behind.
+            socket.create_connection((place.hostname, place.port), REACH_SECONDS).close()
+            self._client.close(timeout=REACH_SECONDS)
+            self._client = self._connect(REACH_SECONDS)
+            self._prepare()
+            has_workers = bool(self._client.nthreads())
+        except OSError as error:
+            raise ClusterAwayError(unanswered(address, error)) from error
+        if not has_workers:
+            raise ClusterAwayError(f"the Dask scheduler at {address} has no workers: start one")
+        self._forgotten = False
+        self._log.info("the Dask cluster is there again", slots=self.slots)
+        return self._client
 
     def __exit__(self, *_: object) -> None:
         self._client.close(timeout=5)
@@ -174,24 +220,31 @@ class DaskCluster:
 
     def _call(self, function: Any, *arguments: Any) -> Any:
         from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
 
-        future = self._client.submit(function, *arguments, pure=False)
+        future = self._reach().submit(function, *arguments, pure=False)
         try:
             return future.result(timeout=self._options.start_seconds)
+        except FutureCancelledError as error:
+            raise self._lost() from error
         except KilledWorker as error:
             raise PluginError(
                 "the worker died while it loaded its models: too little memory, or a broken "
                 "engine; see the log, and cluster.memory_limit_mb"
             ) from error
         except TimeoutError as error:
-            raise PluginError(
+            raise (PluginError if self._options.address is None else ClusterAwayError)(
                 f"the worker was not ready within {self._options.start_seconds:g} s; "
                 "raise cluster.start_seconds"
             ) from error
 
     def submit(self, graph: Delayed) -> Future[Any]:
         result: Future[Any] = Future()
-        dask_future = self._client.compute(graph)
+        try:
+            dask_future = self._reach().compute(graph)
+        except ClusterAwayError as error:
+            result.set_exception(error)
+            return result
         self._open[dask_future] = result
         dask_future.add_done_callback(self._finish)
         return result
@@ -205,7 +258,9 @@ class DaskCluster:
 
         try:
             result.set_result(dask_future.result())
-        except (KilledWorker, FutureCancelledError) as error:
+        except FutureCancelledError:
+            result.set_exception(self._lost())
+        except KilledWorker as error:
             self._log.warning("worker lost", error=str(error))
             result.set_exception(
                 WorkerLostError("it crashed, or went over cluster.memory_limit_mb")
@@ -214,14 +269,32 @@ class DaskCluster:
             # What a task raises comes back as its own class: hand it on, whatever it is.
             result.set_exception(error)
 
+    def _lost(self) -> Exception:
+        """What it means when nobody here cancelled a task: its scheduler died or was restarted."""
+        self._forgotten = True
+        address = self._options.address
+        return ClusterAwayError(f"the connection to the Dask scheduler at {address} was lost")
+
     def restart(self) -> None:
         lost, self._open = self._open, {}
+        why: Exception = WorkerLostError("restarted after a deadline")
+        try:
+            client = self._reach()
+            if not client.nthreads():
+                # Nobody worked on them.
+                why = self._lost()
+            client.restart(timeout=self._options.start_seconds, wait_for_workers=False)
+        except (ClusterAwayError, OSError) as error:
+            self._log.warning("cannot restart the workers", error=str(error))
+            why = self._lost()
         for result in lost.values():
-            result.set_exception(WorkerLostError("restarted after a deadline"))
-        self._client.restart(timeout=self._options.start_seconds, wait_for_workers=False)
+            result.set_exception(why)
 
     def renew(self) -> None:
-        self._client.run(unload)
+        try:
+            self._reach().run(unload)
+        except OSError as error:
+            raise self._lost() from error
 
 
 class SupervisedWorker(DaskCluster):
@@ -296,6 +369,13 @@ class SupervisedWorker(DaskCluster):
 
     def renew(self) -> None:
         self.restart()
+
+    def _reach(self) -> Client:
+        # Its scheduler lives in this process.
+        return self._client
+
+    def _lost(self) -> Exception:
+        return WorkerLostError("its task was cancelled")
 
 
 @contextmanager

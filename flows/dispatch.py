@@ -69,6 +69,8 @@ class Dispatch:
         self._back: deque[Future] = deque()
         self._given_up: list[Failure] = []
         self._lost = False
+        # How many of those that wait go before the next one is read alone.
+        self._turn = 0
         # Several flows may share one Dask cluster, where a key names one task for all of them.
         self._flow = secrets.token_hex(3)
         self._numbers = itertools.count(1)
@@ -87,13 +89,17 @@ class Dispatch:
         return len(self._waiting) + len(self._alone) + len(self._changing) + flying
 
     def send(self) -> int:
-        """Hand over what the cluster has room for; returns how many chunks."""
+        """Hand over what the cluster has room for; returns how many chunks.
+
+        After an attempt alone that failed, what waits has its turn before the next one: a picture
+        that hangs costs the others one deadline at a time.
+        """
         now = self._tick()
         self.add(waiting for at, waiting in self._changing if at <= now)
         self._changing = [(at, waiting) for at, waiting in self._changing if at > now]
         if any(flight.alone for flight in self._flights.values()):
             return 0
-        if self._alone:
+        if self._alone and not (self._turn and self._waiting):
             if self._flights:
                 return 0
             self._send((self._alone[0],), alone=True)
@@ -101,10 +107,13 @@ class Dispatch:
             return 1
         count = 0
         while self._waiting and len(self._flights) < 2 * self._cluster.slots:
+            if self._alone and not self._turn:
+                break
             chunk = self._next_chunk()
             self._send(chunk, alone=False)
             for _ in chunk:
                 self._waiting.popleft()
+            self._turn = max(0, self._turn - len(chunk))
             count += 1
         return count
 
@@ -194,7 +203,7 @@ class Dispatch:
             reason = f"{'the worker died' if died else type(error).__name__}: {error}"
             names = [one.image.name for one in flight.waiting]
             self._log.warning("chunk lost", error=reason, pictures=names)
-            self._retry([one.failed(reason) for one in flight.waiting])
+            self._retry([one.failed(reason) for one in flight.waiting], flight.alone)
             return []
         final: list[Report | Failure] = []
         failed: list[Waiting] = []
@@ -213,7 +222,7 @@ class Dispatch:
         # Both to the ledger before either is taken up here: this may be called again.
         if changed:
             self._ledger.claimed([image for image, _ in changed])
-        self._retry(failed)
+        self._retry(failed, flight.alone)
         self._read_anew(changed)
         return final
 
@@ -232,11 +241,13 @@ class Dispatch:
         except OSError:
             return False
 
-    def _retry(self, failed: list[Waiting]) -> None:
+    def _retry(self, failed: list[Waiting], was_alone: bool) -> None:
         if not failed:
             return
         self._ledger.attempt_failed([one.image.id for one in failed])
         self._alone.extend(failed)
+        if was_alone:
+            self._turn = len(self._waiting)
 
     def _look_again(self, image: ImageRef) -> ImageRef:
         """The picture as it is now; as it was, where that cannot be said."""

@@ -60,6 +60,7 @@ def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
 def make(folder: Path) -> list[Case]:
     """Write the corpus into an existing folder."""
     cases = [*_empty_or_foreign(folder), *_damaged(folder), *_too_large(folder)]
+    cases += [*_strangers(folder), *_cut_short(folder), *_hostile(folder)]
     cases += [*_unusual(folder), *_turned(folder), *_many_pages(folder), *_odd_names(folder)]
     return cases + _no_access(folder)
 
@@ -133,6 +134,72 @@ def _too_large(folder: Path) -> list[Case]:
     ]
 
 
+def _strangers(folder: Path) -> list[Case]:
+    """What other programs leave in a shared folder under a picture's name."""
+    contents = {
+        "login.jpg": b"<!DOCTYPE html><title>Camera 7: please log in</title>" * 9,
+        "drawing.png": b'<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>',
+        "archive.tif": b"PK\3\4" + bytes(200),
+        "program.bmp": b"\x7fELF" + bytes(300),
+        "erased.png": b"\xff" * 4096,
+        "noise.png": np.random.default_rng(2).bytes(4096),
+    }
+    cases = [_bad(folder / name, data, name, "not a picture") for name, data in contents.items()]
+    pdf, heic = b"%PDF-1.7\n" + bytes(99), b"\0\0\0\x20ftypheic" + bytes(64)
+    return [
+        *cases,
+        _bad(folder / "report.tif", pdf, "a PDF renamed", "unsupported format PDF"),
+        _bad(folder / "phone.jpg", heic, "a telephone's picture", "unsupported format HEIC"),
+    ]
+
+
+def _cut_short(folder: Path) -> list[Case]:
+    png, jpeg = encode(draw(), "PNG"), encode(draw(), "JPEG")
+    webp = encode(draw().convert("RGB"), "WEBP")
+    progressive = encode(draw(), "JPEG", progressive=True)
+    contents = {
+        "signature.png": (png[:8], "the signature alone"),
+        "start.jpg": (jpeg[:3], "three bytes"),
+        "header.webp": (webp[:30], "the header alone"),
+        "no-data.png": (png[:33] + _chunk(b"IEND", b""), "a header and an end"),
+        "no-end.jpg": (jpeg[:-2], "all but the last two bytes"),
+        "progressive.jpg": (progressive[: len(progressive) // 2], "a coarse picture already"),
+    }
+    return [_bad(folder / name, data, why, "damaged") for name, (data, why) in contents.items()]
+
+
+def _hostile(folder: Path) -> list[Case]:
+    """Files that somebody made to be opened."""
+    png, tiff = encode(draw(), "PNG"), bytearray(encode(draw(), "TIFF"))
+    header, rest = png[:33], png[33:]
+    zeros = zlib.compress(bytes(64 << 20), 9)
+    broken = header[:-1] + bytes([header[-1] ^ 1]) + rest
+    empty = header[:8] + _chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 0, 8, 0, 0, 0, 0)) + rest
+    huge = bytearray(encode(draw(), "BMP"))
+    huge[18:26] = struct.pack("<ii", 60_000, 60_000)
+    start = struct.unpack_from("<I", tiff, 4)[0]
+    loop, far = bytearray(tiff), bytearray(tiff)
+    struct.pack_into("<I", loop, start + 2 + 12 * struct.unpack_from("<H", tiff, start)[0], start)
+    struct.pack_into("<I", far, 4, 1 << 31)
+    bombs = {"zTXt": b"Comment\0\0", "iTXt": b"Comment\0\1\0\0\0", "iCCP": b"profile\0\0"}
+    return [
+        *[
+            _bad(
+                folder / f"{name}.png",
+                header + _chunk(name.encode(), start_of_text + zeros) + rest,
+                "64 MB of text in 64 kB",
+                "damaged",
+            )
+            for name, start_of_text in bombs.items()
+        ],
+        _bad(folder / "checksum.png", broken, "the header's checksum is wrong", "damaged"),
+        _bad(folder / "no-size.png", empty, "says 0 x 0", "damaged"),
+        _bad(folder / "huge.bmp", bytes(huge), "says 3600 megapixels", "too large"),
+        _bad(folder / "far.tif", bytes(far), "its directory lies behind its end", "damaged"),
+        _good(folder / "loop.tif", bytes(loop), "its next page is its first"),
+    ]
+
+
 def _unusual(folder: Path) -> list[Case]:
     grey = draw()
     values = np.asarray(grey)
@@ -188,6 +255,9 @@ def _odd_names(folder: Path) -> list[Case]:
         "255 bytes": "n" * 251 + ".png",
         "undecodable bytes": os.fsdecode(b"latin-\xfc\xff.png"),
         "like a formula, an option and CSV": '-=1+1,"K";.png',
+        "like a command": "$(reboot);`id`|x&.png",
+        "like a path": "%2e%2e%2f..\\..\\etc.png",
+        "written backwards": "part\u202egnp.exe.png",
     }
     cases = []
     data = encode(draw(), "PNG")
@@ -231,7 +301,9 @@ def png_header_says(side: int, compressed: bytes) -> bytes:
     """A 1-bit PNG whose header says side x side, whatever its data holds."""
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", compressed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks
-    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG (PNG 3, 5.3)."""
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

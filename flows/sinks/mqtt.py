@@ -39,8 +39,9 @@ class MqttSink:
     replays_into_file: ClassVar[bool] = False
 
     def __init__(self, options: MqttOptions, site: Site, name: str) -> None:
+        # Small, because what is new waits for the batch of the backlog that is on its way.
         self.cut = Cut(
-            max_rows=500, max_seconds=0.0, lanes=True, figures_seconds=options.figures_seconds
+            max_rows=100, max_seconds=0.0, lanes=True, figures_seconds=options.figures_seconds
         )
         self._options = options
         self._site = site

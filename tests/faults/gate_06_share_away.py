@@ -51,7 +51,7 @@ def share_away(trial: Trial) -> Figures:
             slowest = max(slowest, took)
             told += known
             limit = RESCAN_SECONDS + SETTLE_SECONDS + SLACK_SECONDS
-            trial.expect(took <= limit, f"{mode}, {way}: {took:.1f} s until all was read")
+            trial.expect_in_time(took <= limit, f"{mode}, {way}: {took:.1f} s until all was read")
         trial.expect(not plant.ended(), f"the flow ended: {plant.log[-3:]}")
         stopped = plant.logged("source stopped, starting it again")
         trial.expect(not stopped, f"a thread died: {stopped[:1]}")

@@ -8,9 +8,17 @@ import time
 
 import dask
 import pytest
+from brokers import free_port
 from distributed import LocalCluster
 
-from flows.cluster import DaskCluster, DaskThreads, SupervisedWorker, WorkerLostError, cluster
+from flows.cluster import (
+    ClusterAwayError,
+    DaskCluster,
+    DaskThreads,
+    SupervisedWorker,
+    WorkerLostError,
+    cluster,
+)
 from flows.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError, PluginError
 
@@ -96,6 +104,27 @@ def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(
         place.renew()
         with pytest.raises(ZeroDivisionError):
             place.submit(dask.delayed(lambda: 1 / 0, pure=False)()).result(60)
+
+
+def test_dask_cluster_when_its_scheduler_is_lost_then_nobody_is_blamed_and_it_is_found_again():
+    port = free_port()
+    elsewhere = {"n_workers": 1, "host": "127.0.0.1", "scheduler_port": port}
+    elsewhere |= {"dashboard_address": None, "memory_limit": "1GiB"}
+    options = ClusterOptions(address=f"tcp://127.0.0.1:{port}", start_seconds=20)
+    first = LocalCluster(**elsewhere, threads_per_worker=1)
+    with cluster(options, LogOptions()) as place:
+        held = place.submit(call(hang))
+        first.close()
+        with pytest.raises(ClusterAwayError, match="was lost"):
+            held.result(60)
+        with pytest.raises(ClusterAwayError, match="no Dask scheduler answers"):
+            place.warm(())
+        with pytest.raises(ClusterAwayError, match="no Dask scheduler answers"):
+            place.submit(call(pid)).result(60)
+        with LocalCluster(**elsewhere, threads_per_worker=3):
+            assert place.warm(()) == []
+            assert place.slots == 3
+            assert place.submit(call(pid)).result(60) != os.getpid()
 
 
 def test_warm_when_an_engine_kills_the_worker_then_it_is_one_line(worker):

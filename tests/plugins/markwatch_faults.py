@@ -1,4 +1,4 @@
-"""A little third-party distribution: engines that crash, hang or raise, and a sink that refuses.
+"""A little third-party distribution: engines that crash, hang, leak, lie or raise; a refusing sink.
 
 It enters by the same entry points as any stranger's plug-in. What the scripted recogniser does is
 written into the picture: the grey level of the crop's first pixel.
@@ -23,7 +23,9 @@ from stages.records import Character, Detection, Frame, Transcript
 
 CRASH, HANG, RAISE, BUG, SLOW = 11, 22, 33, 44, 55
 NUMPY, SURROGATE, NAN = 66, 77, 88
+LEAK, SHORT = 91, 92
 SLOW_SECONDS = 1.0
+LEAK_MB, LEAK_MOST_MB, LEAK_SECONDS = 32, 8192, 0.02
 
 
 class _Plugin:
@@ -70,13 +72,16 @@ class ScriptedRecogniser(_Plugin):
         if self.options.marker:
             with open(self.options.marker, "a") as file:
                 file.write(f"{os.getpid()} {len(crops)}\n")
-        return [self._one(int(crop.reshape(-1)[0])) for crop in crops]
+        levels = [int(crop.reshape(-1)[0]) for crop in crops]
+        return [self._one(level) for level in levels if level != SHORT]
 
     def _one(self, level: int) -> Transcript:
         if level == CRASH:
             os.kill(os.getpid(), signal.SIGSEGV)
         if level == HANG:
             time.sleep(3600)
+        if level == LEAK:
+            _leak()
         if level == SLOW:
             time.sleep(SLOW_SECONDS)
         if level == RAISE:
@@ -86,6 +91,14 @@ class ScriptedRecogniser(_Plugin):
         text = "\ud800" if level == SURROGATE else f"G{level:03d}"
         odd = {NUMPY: np.float32(0.99), NAN: float("nan")}
         return Transcript(text, tuple(Character(char, odd.get(level, 0.99)) for char in text))
+
+
+def _leak() -> None:
+    """Take memory until somebody stops it, or far more than any limit of a test is taken."""
+    kept = []
+    while len(kept) * LEAK_MB < LEAK_MOST_MB:
+        kept.append(np.ones(LEAK_MB << 17))
+        time.sleep(LEAK_SECONDS)
 
 
 class RefusingSink:

@@ -162,6 +162,18 @@ def test_watch_when_pictures_crash_or_hang_the_worker_then_neighbours_are_read(p
         assert words in rows[f"{name}.png"]["reason"]
 
 
+def test_watch_when_pictures_fail_alone_then_their_neighbours_have_a_turn_between(plant):
+    plant.configure(FILES_ONLY.replace("threads: 2", "threads: 1"), recipe=EVERYTHING)
+    bad = [picture(plant.inbox("cam") / f"bad-{number}.png", 33).name for number in range(3)]
+    for number in range(30):
+        picture(plant.inbox("cam") / f"good-{number:02d}.png", 100 + number)
+    plant.start("--once")
+    assert plant.finish() == 0, plant.log
+    names = [row["image"] for row in plant.parquet_rows()]
+    assert len(names) == 33
+    assert sorted(names[-3:]) == bad
+
+
 def test_watch_when_a_picture_kills_the_flow_itself_then_only_that_one_is_given_up(plant):
     plant.configure(FILES_ONLY, recipe=EVERYTHING)
     for number in range(6):
