@@ -72,7 +72,8 @@ def account(plant: Plant, dropped: Iterable[Dropped]) -> Account:
             wrong.extend(_misfiled(plant, name, target.decode(), sha256))
     inbox = {hashlib.sha256(path.read_bytes()).hexdigest() for path in plant.filed("inbox")}
     known = states.keys() | inbox
-    lost = [name for key, name in wanted.items() if not {key, name} & (known | unhashed)]
+    accounted = known | unhashed
+    lost = [name for key, name in wanted.items() if not {key, name} & accounted]
     repeated = [wanted.get(key, key) for key, found in states.items() if len(found) > 1]
     repeated += [wanted[key] for key in inbox & states.keys() & wanted.keys()]
     every = Counter(state for found in states.values() for state in found)

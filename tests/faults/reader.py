@@ -12,36 +12,40 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from glob import glob
+from pathlib import Path
 from typing import Any
+
+from flows.outputs import markwatch_files, markwatch_rows
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.05
-PARQUET = "data/out/parquet/recent"
+TREE = "data/out/parquet"
 
 
 def _duckdb() -> Callable[[], Sequence[int]]:
     import duckdb
 
-    query = f"SELECT seq FROM '{PARQUET}/**/*.parquet'"
-    return lambda: [seq for (seq,) in duckdb.sql(query).fetchall()]
+    def read() -> Sequence[int]:
+        duckdb.execute(Path(TREE, "markwatch.sql").read_text())
+        return [seq for (seq,) in duckdb.sql("SELECT seq FROM markwatch").fetchall()]
+
+    return read
 
 
 def _polars() -> Callable[[], Sequence[int]]:
     import polars
 
-    return lambda: polars.read_parquet(f"{PARQUET}/**/*.parquet")["seq"].to_list()
+    return lambda: polars.read_parquet(markwatch_files(TREE), glob=False)["seq"].to_list()
 
 
 def _pandas() -> Callable[[], Sequence[int]]:
     import pandas
 
-    return lambda: pandas.read_parquet(PARQUET)["seq"].tolist()
+    return lambda: pandas.read_parquet(markwatch_files(TREE))["seq"].tolist()
 
 
 def _pyarrow() -> Callable[[], Sequence[int]]:
-    import pyarrow.parquet
-
-    return lambda: pyarrow.parquet.read_table(PARQUET)["seq"].to_pylist()
+    return lambda: markwatch_rows(TREE, columns=["seq"])["seq"].to_pylist()
 
 
 ENGINES = {"duckdb": _duckdb, "polars": _polars, "pandas": _pandas, "pyarrow": _pyarrow}
@@ -52,7 +56,7 @@ def main(engine: str, root: str, reads: str) -> None:
     os.chdir(root)
     read = ENGINES[engine]()
     end = time.monotonic() + WAIT_SECONDS
-    while not glob(f"{PARQUET}/**/*.parquet", recursive=True) and time.monotonic() < end:
+    while not glob(f"{TREE}/recent/**/*.parquet", recursive=True) and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
     print(json.dumps(_loop(read, int(reads))))  # noqa: T201
 
