@@ -8,6 +8,7 @@ from (0, 0) to (1, 1), so a whole picture is the box (0, 0, width, height).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -141,12 +142,19 @@ class Transcript:
     """What a recogniser says of one crop: unconstrained text and evidence, best legal strings.
 
     `characters` has one entry per character of `text`. `candidates` is likeliest first, and empty
-    when no constraint was given or the engine cannot decode under one.
+    when no constraint was given or the engine cannot decode under one. `alone` is the engine's own
+    probability of the text that it read, where another's opinion was weighed in after that.
     """
 
     text: str
     characters: tuple[Character, ...]
     candidates: tuple[Candidate, ...] = ()
+    alone: float | None = None
+
+    @property
+    def probability(self) -> float:
+        """The probability, 0 to 1, of the whole text: its characters taken as independent."""
+        return math.prod(character.confidence for character in self.characters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ def _likelihood(transcript: Transcript, constraint: Constraint | None) -> float:
     """How likely it is that this way shows a mark: of the best legal string, under a format."""
     if not transcript.text:
         return _LEAST
-    as_read = math.prod(each.confidence for each in transcript.characters)
+    # What two engines make of a line on its head they choose from few texts: it looks too likely.
+    as_read = transcript.probability if transcript.alone is None else transcript.alone
     if constraint is None or constraint.is_code(transcript.text):
         return max(as_read, _LEAST)
     # A search that found no legal text says that this is no mark of the format, not that it may be.

@@ -195,7 +195,7 @@ class TrocrRecogniser:
             view = self._lines.view(np.stack([self._pixels.of(each) for each in seen]))
             advice = self._advisor.advise(crop, view, line) if asked else None
             if advice is not None:
-                read = self._advised(advice)
+                read = replace(self._advised(advice), alone=read.probability)
             if constraint is None or is_settled(read, constraint):
                 return read
             legal = view.legal(constraint, self._steering.masks(constraint))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 
 import dask
 import pytest
 from brokers import free_port
 from distributed import LocalCluster
+from plants import wait_until
 
 from flows.cluster import (
     ClusterAwayError,
@@ -106,15 +112,45 @@ def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(
             place.submit(dask.delayed(lambda: 1 / 0, pure=False)()).result(60)
 
 
+def is_heard(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def ended(process: subprocess.Popen) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_dask_cluster_when_its_scheduler_is_lost_then_nobody_is_blamed_and_it_is_found_again():
     port = free_port()
     elsewhere = {"n_workers": 1, "host": "127.0.0.1", "scheduler_port": port}
     elsewhere |= {"dashboard_address": None, "memory_limit": "1GiB"}
-    options = ClusterOptions(address=f"tcp://127.0.0.1:{port}", start_seconds=20)
-    first = LocalCluster(**elsewhere, threads_per_worker=1)
-    with cluster(options, LogOptions()) as place:
-        held = place.submit(call(hang))
-        first.close()
+    address = f"tcp://127.0.0.1:{port}"
+    dask_command = [sys.executable, "-m", "dask"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    # Processes of their own: a LocalCluster that ends takes its worker away first.
+    scheduler = subprocess.Popen(
+        [*dask_command, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"],
+        **quiet,
+    )
+    worker = subprocess.Popen(
+        [*dask_command, "worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
+        **quiet,
+    )
+    wait_until(lambda: is_heard(port), "the scheduler listens")
+    options = ClusterOptions(address=address, start_seconds=20)
+    with ended(worker), ended(scheduler), cluster(options, LogOptions()) as place:
+        held = place.submit(dask.delayed(time.sleep, pure=False)(60))
+        scheduler.kill()
+        worker.kill()
         with pytest.raises(ClusterAwayError, match="was lost"):
             held.result(60)
         with pytest.raises(ClusterAwayError, match="no Dask scheduler answers"):
