@@ -23,6 +23,7 @@ cluster: {scheduler: threads, threads: 2}
 recogniser: {use: scripted}
 sinks: {mqtt: null, parquet: null}
 sources: {folder: {rescan_seconds: 1}}
+intake: {settle_seconds: 1}
 serve:
   enabled: true
   port: 0

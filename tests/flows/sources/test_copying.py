@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from made import picture
 
 from flows import durable
 from flows.sources import copying
@@ -363,18 +364,18 @@ def test_source_when_it_claims_by_copying_then_real_files_are_copied_once(
     tmp_path, inbox, listening
 ):
     (inbox / "cam").mkdir(exist_ok=True)
-    staged = tmp_path / "staged.png"
-    staged.write_bytes(b"one")
+    one, two = (picture(tmp_path / f"{name}.png", 100).read_bytes() for name in ("one", "two"))
+    staged = tmp_path / "one.png"
     with listening(claim="copy", rescan_seconds=0.2) as listener:
         staged.rename(inbox / "cam" / "1.png")
         (told, *_) = listener.until(lambda one: one.path.endswith("1.png"))
-        assert Path(told.path).read_bytes() == b"one" and told.camera == "cam"
+        assert Path(told.path).read_bytes() == one and told.camera == "cam"
         assert "data/state/copies" in told.path
         Path(told.path).unlink()
-        (inbox / "cam" / "2.png").write_bytes(b"two")
+        (inbox / "cam" / "2.png").write_bytes(two)
         said = listener.until(lambda one: one.path.endswith("2.png"))
         assert {one.path for one in said if one.path.endswith("1.png")} <= {told.path}
-    assert (inbox / "cam" / "1.png").read_bytes() == b"one"
+    assert (inbox / "cam" / "1.png").read_bytes() == one
 
 
 def test_probe_when_it_claims_by_copying_then_the_share_need_not_be_writable(
