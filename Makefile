@@ -25,9 +25,11 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/markwatch demo
 
-# One thread a process, and as many processes as cores: threads that wait for each other are slow.
+# One thread a process, because threads that wait for each other are slow, and a process more than
+# cores, because tests wait for folders, brokers and sockets.
+WORKERS := $(BIN)/python -c 'import os; print(min(8, 1 + os.cpu_count()))'
 test: $(READY)
-	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal $(PYTEST)
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n $$($(WORKERS)) --dist worksteal $(PYTEST)
 
 # All gates at full size; SCALE=0.05 for a twentieth, GATES="1 12" for some, SEED for other faults.
 SCALE ?= 1
