@@ -165,11 +165,12 @@ def test_command_when_it_is_no_rebirth_then_it_is_passed_over(any_broker, tmp_pa
 
 
 def test_command_when_it_was_retained_by_mistake_then_no_barrier_makes_it_a_rebirth(
-    any_broker, tmp_path
+    mosquitto, tmp_path
 ):
-    with SparkplugListener(any_broker) as host:
+    port = mosquitto().port
+    with SparkplugListener(port) as host:
         host.ask_rebirth(retain=True)
-        with make_sink(any_broker, tmp_path) as sink:
+        with make_sink(port, tmp_path) as sink:
             for seq in range(1, 6):
                 deliver(sink, make_row(seq))
         host.wait_for("NDEATH")
