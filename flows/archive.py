@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 
 import structlog
 
-from flows import durable, vocabulary
-from flows.ledger import Ledger, Outcome
-from flows.settings import Layout
+from flows import vocabulary
+from flows.configuration.settings import Layout
+from flows.files import durable
+from flows.ledger.log import Ledger, Outcome
 from stages.records import Failure, ImageRef, Report
 
 MAX_NAME_BYTES = 255

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from flows import cli_explain, cli_ledger, cli_models, cli_recipe
-from flows.cli_root import Root
-from flows.filenames import printable
+from flows.commands import cli_explain, cli_ledger, cli_models, cli_recipe
+from flows.commands.cli_root import Root
+from flows.files.filenames import printable
 from stages.errors import MarkwatchError
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ def watch(
 
     Example: markwatch watch --root my-line
     """
-    from flows import running
+    from flows.commands import running
 
     raise typer.Exit(running.watch(root, once=once))
 
@@ -54,7 +54,7 @@ def read(
 
     Example: markwatch read data/samples --recipe labels --json
     """
-    from flows import reading
+    from flows.commands import reading
 
     raise typer.Exit(reading.read(root, paths, recipe, as_json=json))
 
@@ -65,7 +65,7 @@ def check(root: Root) -> None:
 
     Example: markwatch check --root my-line
     """
-    from flows import checks
+    from flows.commands import checks
 
     raise typer.Exit(checks.check(root))
 
@@ -79,7 +79,7 @@ def status(
 
     Example: markwatch status --json
     """
-    from flows import status as status_flow
+    from flows.commands import status as status_flow
 
     status_flow.show(root, as_json=json)
 
@@ -94,7 +94,7 @@ def demo(
 
     Example: markwatch demo
     """
-    from flows import demo as demo_flow
+    from flows.commands import demo as demo_flow
 
     raise typer.Exit(demo_flow.demo(root))
 
@@ -119,7 +119,7 @@ def plugins(
 
     Example: markwatch plugins --options
     """
-    from flows import inventory
+    from flows.commands import inventory
 
     for line in inventory.options() if options else inventory.lines(root):
         typer.echo(line)
@@ -131,7 +131,7 @@ def init(directory: Annotated[Path, typer.Argument(help="folder to make")]) -> N
 
     Example: markwatch init my-line
     """
-    from flows import site
+    from flows.commands import site
 
     site.init(directory)
     typer.echo(f"made {directory}; drop pictures into {directory}/data/inbox/<camera>/ and run")

@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from flows.configuration.recipes import Engine
+from flows.configuration.settings import ClusterOptions, LogOptions
+from flows.configuration.tls import dask_security, unanswered
 from flows.engines import unload, warm
-from flows.recipes import Engine
-from flows.settings import ClusterOptions, LogOptions
-from flows.tls import dask_security, unanswered
 from stages.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from typing import Any, Literal, cast
 
 import structlog
 
-from flows.choices import SinkChoice
-from flows.figures import brief, figures
+from flows.audit.figures import brief, figures
+from flows.configuration.choices import SinkChoice
+from flows.configuration.settings import DeliveryOptions
 from flows.intake import Clocks
-from flows.ledger import Ledger, ledger_remedy
-from flows.positions import Intervals, Position, Span, intervals
-from flows.settings import DeliveryOptions
+from flows.ledger.log import Ledger, ledger_remedy
+from flows.ledger.positions import Intervals, Position, Span, intervals
 from stages.errors import DeliveryError
 from stages.ports import Batch, Cut, Receipt, Remembers, Sink, Site, Tells
 

@@ -23,11 +23,11 @@ import structlog
 from flows import graph
 from flows.chunks import Waiting, chunk_size
 from flows.cluster import Cluster, ClusterAwayError, WorkerLostError
+from flows.configuration.recipe_book import RecipeBook
+from flows.configuration.settings import Settings
 from flows.endings import looks_complete
 from flows.intake import Clocks, digest_of
-from flows.ledger import Ledger
-from flows.recipe_book import RecipeBook
-from flows.settings import Settings
+from flows.ledger.log import Ledger
 from stages.records import Failure, ImageRef, Report
 
 UNREADABLE = "the file cannot be opened: check its permissions"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import plugins
-from flows.recipes import Engine
+from flows.configuration.recipes import Engine
 from stages.errors import PluginError
 from stages.options import Options
 

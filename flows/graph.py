@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from flows import vocabulary
+from flows.configuration.recipes import FieldPlan, Recipe
 from flows.engines import ENGINES
-from flows.recipes import FieldPlan, Recipe
 from stages.decode import DecodeOptions, decode
 from stages.detect import detect
 from stages.errors import ImageError, MarkwatchError

@@ -22,21 +22,21 @@ from pathlib import Path
 import structlog
 import uuid_utils
 
-from flows import durable
 from flows.chunks import Waiting
+from flows.configuration.settings import IntakeOptions, Layout
 from flows.endings import looks_complete
-from flows.filenames import printable
-from flows.ledger import Claim, Ledger, Unfinished
-from flows.opening import without_links
-from flows.settings import IntakeOptions, Layout
-from flows.settle import Due, Settler
-from flows.sidecar import (
+from flows.files import durable
+from flows.files.filenames import printable
+from flows.files.opening import without_links
+from flows.files.sidecar import (
     announced_at,
     expected_of,
     give_back_sidecar,
     remove_sidecar,
     take_sidecar,
 )
+from flows.ledger.log import Claim, Ledger, Unfinished
+from flows.settle import Due, Settler
 from stages.records import Arrival, ImageRef
 
 RETRY_SECONDS = 5.0

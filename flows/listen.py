@@ -7,9 +7,9 @@ import time
 
 import structlog
 
-from flows.choices import SourceChoice
+from flows.configuration.choices import SourceChoice
+from flows.configuration.settings import Settings
 from flows.intake import Intake
-from flows.settings import Settings
 from stages.ports import ScanEnd, Site, Trouble
 
 RESTART_SECONDS = 1.0

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from flows.filenames import shown
+from flows.files.filenames import shown
 
 if TYPE_CHECKING:
-    from flows.settings import LogOptions
+    from flows.configuration.settings import LogOptions
 
 
 def configure(options: LogOptions) -> None:

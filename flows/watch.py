@@ -16,23 +16,23 @@ from functools import partial
 
 import structlog
 
-from flows import durable
 from flows.archive import Archive, Filing, filing, reason_note, relative_work
+from flows.care.listening import Listening
+from flows.care.rereads import Rereads
+from flows.care.retention import Retention
 from flows.chunks import Waiting
 from flows.cluster import ClusterAwayError, cluster
+from flows.configuration.folders import check_folders, make_folders
+from flows.configuration.recipe_book import RecipeBook
+from flows.configuration.settings import Layout, Settings
 from flows.deliver import Delivery
 from flows.dispatch import Dispatch
-from flows.folders import check_folders, make_folders
+from flows.files import durable
+from flows.files.residue import clear_residue
 from flows.intake import Clocks, Intake
-from flows.ledger import Ledger, Outcome, ledger_remedy
+from flows.ledger.log import Ledger, Outcome, ledger_remedy
 from flows.listen import Listeners
-from flows.listening import Listening
-from flows.recipe_book import RecipeBook
-from flows.rereads import Rereads
-from flows.residue import clear_residue
-from flows.retention import Retention
 from flows.serve.serving import Serving
-from flows.settings import Layout, Settings
 from stages.ports import Site
 from stages.records import Failure, Report
 

@@ -10,7 +10,7 @@ from typing import Any
 from distributed import WorkerPlugin
 
 from flows import telemetry
-from flows.settings import LogOptions
+from flows.configuration.settings import LogOptions
 
 
 class WorkerLog(WorkerPlugin):

@@ -231,7 +231,7 @@ class Tells(Protocol):
     """A sink whose `cut.figures_seconds` is not 0: the far side can be told how the station is."""
 
     def tell(self, figures: Mapping[str, Any]) -> None:
-        """Tell the far side the station's figures (`flows/figures.py`); never raises."""
+        """Tell the far side the station's figures (`flows/audit/figures.py`); never raises."""
         ...
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from made import MORNING, Clock, failure, image, report
 
-from flows import settings, site
 from flows.archive import Archive, filing
-from flows.audit import differences
+from flows.audit.proof import differences
+from flows.commands import site
+from flows.configuration import settings
+from flows.configuration.settings import Layout
 from flows.deliver import Delivery
 from flows.intake import Clocks
-from flows.ledger import Claim, Ledger, Outcome
-from flows.settings import Layout
+from flows.ledger.log import Claim, Ledger, Outcome
 from stages.ports import Site
 from stages.records import Failure, Report
 

@@ -26,7 +26,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from flows import vocabulary
-from flows.broker import EmbeddedBroker
+from flows.commands.broker import EmbeddedBroker
 from stages.records import Character, Failure, ImageRef, Mark, Reading, Report, Transcript
 
 DEADLINE_SECONDS = 10.0

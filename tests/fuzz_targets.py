@@ -14,13 +14,14 @@ from fuzzing import Target
 from made import Clock, failure, image, report
 from PIL import ExifTags, Image, ImageDraw
 
-from flows import recipes, settings, site, status
-from flows.broker import _opening
-from flows.choices import RecogniserChoice
+from flows.commands import site, status
+from flows.commands.broker import _opening
+from flows.configuration import recipes, settings
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.settings import Layout
 from flows.endings import looks_complete
-from flows.ledger import Claim, Ledger, Outcome
-from flows.settings import Layout
-from flows.sidecar import SUFFIX, expected_of
+from flows.files.sidecar import SUFFIX, expected_of
+from flows.ledger.log import Claim, Ledger, Outcome
 from stages.decode import DecodeOptions, decode
 from stages.errors import ConfigError, ImageError
 

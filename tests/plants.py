@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from flows import site
-from flows.settings import Layout
+from flows.commands import site
+from flows.configuration.settings import Layout
 
 DEADLINE_SECONDS = 90.0
 TICK_SECONDS = 0.02

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from made import image
 
-from flows import recipes
-from flows.choices import RecogniserChoice
-from flows.seeing import Decided, Likely, Line, Page, Seen, Stepped
-from flows.settings import Layout
+from flows.configuration import recipes
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.settings import Layout
+from flows.sheets.seeing import Decided, Likely, Line, Page, Seen, Stepped
 from stages.records import Character, Mark, Reading, Report, Transcript
 
 OUTLINE = ((100.0, 50.0), (300.0, 50.0), (300.0, 90.0), (100.0, 90.0))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from plants import Plant, run
 
-from flows import recipes, settings, vocabulary
+from flows import vocabulary
+from flows.configuration import recipes, settings
 from stages.preprocess import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]

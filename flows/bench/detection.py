@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import plugins
+from flows.commands.reading import image_of
 from flows.evaluation.labels import limited, read_sets
 from flows.evaluation.scores import plain
-from flows.reading import image_of
 from stages.decode import DecodeOptions, decode
 from stages.detect import DetectOptions, detect
 from stages.errors import ImageError, MarkwatchError

@@ -20,17 +20,18 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from flows import graph, plugins, recipes
+from flows import graph, plugins
 from flows.bench.mapping import RECOGNISERS, WAYS
-from flows.choices import RecogniserChoice
+from flows.commands.reading import image_of
+from flows.configuration import recipes
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.recipes import Engine, Recipe
+from flows.configuration.settings import Layout
+from flows.configuration.spreadsheets import read_rows
 from flows.engines import ENGINES
 from flows.evaluation.contenders import choose, within
 from flows.evaluation.intervals import clopper_pearson
 from flows.evaluation.labels import read_sets
-from flows.reading import image_of
-from flows.recipes import Engine, Recipe
-from flows.settings import Layout
-from flows.spreadsheets import read_rows
 from stages.decode import DecodeOptions
 from stages.detect import DetectOptions
 from stages.errors import ConfigError, MarkwatchError

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.bench.coded import SCHEMES, labelled, render
+from flows.configuration.recipes import FieldRecipe
 from flows.engines import ENGINES
 from flows.evaluation.contenders import alone, choose
 from flows.evaluation.intervals import clopper_pearson
-from flows.recipes import FieldRecipe
 from stages.errors import MarkwatchError
 from stages.map import MapOptions, map_readings
 from stages.ports import Recogniser

@@ -24,12 +24,12 @@ from rich.progress import Progress
 from rich.table import Table
 
 from flows.bench.products import SIDE, ProductRate, products
-from flows.choices import RecogniserChoice
+from flows.commands.reading import image_of
+from flows.configuration.choices import RecogniserChoice
 from flows.engines import ENGINES
 from flows.evaluation.complaints import shortened
 from flows.evaluation.contenders import alone
 from flows.evaluation.labels import LabelSet, limited, read_sets
-from flows.reading import image_of
 from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
 from stages.decode import DecodeOptions, decode
 from stages.errors import ConfigError, ImageError, PluginError

@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.bench.recognition import decoded
+from flows.configuration.recipes import FieldRecipe
 from flows.evaluation.labels import limited, read_sets
 from flows.evaluation.scores import plain
-from flows.recipes import FieldRecipe
 from stages.errors import MarkwatchError
 from stages.map.likelihood import confidence
 from stages.ports import Recogniser

@@ -27,13 +27,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from flows import graph, recipes, settings, site
-from flows.broker import EmbeddedBroker
+from flows import graph
 from flows.cluster import cores
+from flows.commands import site
+from flows.commands.broker import EmbeddedBroker
+from flows.commands.reading import image_of
+from flows.commands.subscriber import Subscriber
+from flows.configuration import recipes, settings
+from flows.configuration.settings import Layout
 from flows.engines import ENGINES
-from flows.reading import image_of
-from flows.settings import Layout
-from flows.subscriber import Subscriber
 from stages.errors import ConfigError
 from stages.records import Failure
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from flows.choices import RecogniserChoice
-from flows.recipes import Engine, Recipe
-from flows.yamlfile import Layer, complaints
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.recipes import Engine, Recipe
+from flows.configuration.yamlfile import Layer, complaints
 from stages.errors import ConfigError
 
 

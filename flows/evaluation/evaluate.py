@@ -12,7 +12,11 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from flows import reading, settings, telemetry
+from flows import telemetry
+from flows.commands import reading
+from flows.configuration import settings
+from flows.configuration.recipes import Engine
+from flows.configuration.settings import Layout
 from flows.engines import ENGINES, warm
 from flows.evaluation import contenders, pictures
 from flows.evaluation.calibration import reliability
@@ -23,8 +27,6 @@ from flows.evaluation.predictions import Prediction, PredictionWriter, predict
 from flows.evaluation.report import Result, show
 from flows.evaluation.risk import operating_points, risk_coverage
 from flows.evaluation.scores import is_right, score
-from flows.recipes import Engine
-from flows.settings import Layout
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError, ImageError
 

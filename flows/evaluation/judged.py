@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from flows.configuration.recipes import FieldPlan, Recipe
 from flows.evaluation.labels import Label
-from flows.recipes import FieldPlan, Recipe
 from stages.errors import ConfigError
 from stages.map.clean import cleaner
 from stages.records import Failure, Mark, Report, Status

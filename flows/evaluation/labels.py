@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flows.configuration.spreadsheets import Row, read_rows
 from flows.evaluation.complaints import shortened
-from flows.spreadsheets import Row, read_rows
 from stages.errors import ConfigError
 
 COLUMNS = ("file", "text")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from flows import graph
+from flows.commands.reading import image_of
+from flows.configuration.recipes import Engine, Recipe
 from flows.engines import ENGINES
 from flows.evaluation.contenders import Contender
 from flows.evaluation.labels import Label
-from flows.reading import image_of
-from flows.recipes import Engine, Recipe
 from stages.decode import DecodeOptions, decode
 from stages.errors import ImageError, RecogniserError
 from stages.map.likelihood import confidence

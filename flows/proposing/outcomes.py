@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows import graph
+from flows.configuration.recipes import Recipe
 from flows.proposing.trials import Picture
-from flows.recipes import Recipe
 from stages.decode import DecodeOptions
 from stages.errors import RecogniserError
 from stages.records import Failure

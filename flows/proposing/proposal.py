@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from flows import recipes
+from flows.configuration import recipes
+from flows.configuration.recipes import DEFAULT, FieldRecipe, Recipe
+from flows.configuration.settings import Layout, Settings
 from flows.proposing.outcomes import given_and_wrong, is_wrong, outcomes_of
 from flows.proposing.scores import SURE
 from flows.proposing.search import Found
 from flows.proposing.shape import LEAST_KNOWN, LEAST_READ, shape_of
 from flows.proposing.trials import Picture
 from flows.proposing.writing import Proposal, recipe_text
-from flows.recipes import DEFAULT, FieldRecipe, Recipe
-from flows.settings import Layout, Settings
 from stages.map import MapOptions
 from stages.map.clean import Case
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
+from flows.configuration.recipes import Recipe
 from flows.proposing import candidates as tried
 from flows.proposing import places
 from flows.proposing.candidates import Candidate
@@ -33,7 +34,6 @@ from flows.proposing.trials import (
     recipe_of,
     views_of,
 )
-from flows.recipes import Recipe
 from stages.decode import DecodeOptions
 from stages.preprocess import Step
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.filenames import shown
+from flows.files.filenames import shown
 from flows.proposing.outcomes import Outcome, given_and_wrong, is_wrong
 from flows.proposing.scores import least_gain
 from flows.proposing.search import MOST_PICTURES, Found

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flows import graph
-from flows.recipes import DetectChoice, Engine, Recipe
+from flows.configuration.recipes import DetectChoice, Engine, Recipe
 from stages.decode import DecodeOptions
 from stages.detectors.layout import size
 from stages.errors import RecogniserError

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from flows.configuration.recipes import DetectChoice
 from flows.proposing.trials import Trial
-from flows.recipes import DetectChoice
 from stages.preprocess import Step
 
 _WIDTH = 96

@@ -15,14 +15,15 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from flows import durable, recipes
-from flows.choices import SourceChoice
-from flows.filenames import for_file, printable
-from flows.opening import without_links
+from flows.configuration import recipes
+from flows.configuration.choices import SourceChoice
+from flows.configuration.settings import Layout, Settings
+from flows.files import durable
+from flows.files.filenames import for_file, printable
+from flows.files.opening import without_links
+from flows.files.sidecar import MOST_BYTES, SUFFIX, announce
 from flows.serve.problems import RefusedError
 from flows.serve.reports import Reports, Ticket
-from flows.settings import Layout, Settings
-from flows.sidecar import MOST_BYTES, SUFFIX, announce
 from flows.sources.folder import FolderOptions, FolderSource
 from flows.sources.scan import LOOSE_CAMERA, Names
 from stages.errors import ConfigError

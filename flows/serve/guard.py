@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.configuration.tls import is_loopback
 from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError
-from flows.tls import is_loopback
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """Asked by supervisors that hold no token; they say one word."""

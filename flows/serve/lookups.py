@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from starlette.background import BackgroundTask
 from starlette.responses import StreamingResponse
 
-from flows.moments import moment
+from flows.commands.moments import moment
 from flows.serve.desk import Desk
 from flows.serve.events import events
 from flows.serve.examples import content, refusals

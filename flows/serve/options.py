@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
-from flows.choices import PREFIX, FromEnvironment, Name
-from flows.tls import is_loopback
+from flows.configuration.choices import PREFIX, FromEnvironment, Name
+from flows.configuration.tls import is_loopback
 from stages.options import Options
 
 LEAST_TOKEN_CHARACTERS = 16

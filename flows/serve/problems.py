@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flows.filenames import shown
+from flows.files.filenames import shown
 
 
 class RefusedError(Exception):

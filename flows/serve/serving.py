@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from flows.credentials import secret_of
+from flows.configuration.credentials import secret_of
+from flows.configuration.settings import Layout, Settings
 from flows.intake import Clocks
-from flows.ledger import Ledger
+from flows.ledger.log import Ledger
 from flows.serve.health import Health
 from flows.serve.options import LEAST_TOKEN_CHARACTERS, ServeOptions
-from flows.settings import Layout, Settings
 from stages.errors import ConfigError
 
 if TYPE_CHECKING:

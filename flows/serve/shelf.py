@@ -20,13 +20,13 @@ from typing import Any, BinaryIO, Literal
 from PIL import Image
 
 from flows import vocabulary
-from flows.figures import figures
-from flows.filenames import shown
+from flows.audit.figures import figures
+from flows.configuration.settings import Layout
+from flows.files.filenames import shown
+from flows.files.opening import open_regular
 from flows.intake import Clocks
-from flows.ledger_records import image_of
-from flows.opening import open_regular
+from flows.ledger.records import image_of
 from flows.serve.problems import RefusedError
-from flows.settings import Layout
 from stages.cutting import cut, widened
 from stages.decode import DecodeOptions, decode
 from stages.errors import ImageError

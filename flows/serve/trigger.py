@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from flows.filenames import printable
+from flows.files.filenames import printable
 from flows.serve.desk import Desk
 from flows.serve.health import Health
 from flows.serve.options import TriggerOptions

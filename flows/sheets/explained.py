@@ -6,10 +6,10 @@ import math
 
 from PIL import Image
 
-from flows.seeing import Line, Page, Seen, Stepped
 from flows.sheets.ink import BLUE, FAINT, INK, STATUS, chip, words
 from flows.sheets.layout import column, flowing, framed, padded, row
 from flows.sheets.pictures import Drawn, outlined, picture
+from flows.sheets.seeing import Line, Page, Seen, Stepped
 from flows.sheets.verdicts import card, down, headline
 from stages.records import Failure
 

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw
 from rapidfuzz.distance import Levenshtein
 
 from flows.evaluation.judged import Judged
-from flows.seeing import Decided, Page
 from flows.sheets.ink import (
     BLUE,
     FAINT,
@@ -27,6 +26,7 @@ from flows.sheets.ink import (
 )
 from flows.sheets.layout import column, edged, padded, row
 from flows.sheets.pictures import Drawn, outlined, picture
+from flows.sheets.seeing import Decided, Page
 from flows.sheets.verdicts import down
 
 _MARGIN = 40

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from flows.recipes import FieldPlan
-from flows.seeing import Decided, Likely
+from flows.configuration.recipes import FieldPlan
 from flows.sheets import evidence
 from flows.sheets.ink import FAINT, INK, STATUS, chip, words
 from flows.sheets.layout import column, edged, row
 from flows.sheets.pictures import picture
+from flows.sheets.seeing import Decided, Likely
 from stages.records import Character, Mark
 
 _CROP_HEIGHT = 150

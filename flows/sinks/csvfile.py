@@ -21,8 +21,9 @@ from typing import Any, ClassVar, Literal, Self
 import structlog
 from pydantic import Field
 
-from flows import durable, vocabulary
-from flows.filenames import for_file
+from flows import vocabulary
+from flows.files import durable
+from flows.files.filenames import for_file
 from flows.sinks.csv_lines import header_line, row_line
 from stages.errors import ConfigError, DeliveryError
 from stages.options import Options

@@ -22,9 +22,9 @@ import structlog
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from flows import vocabulary
-from flows.credentials import secret_of
+from flows.configuration.credentials import secret_of
+from flows.configuration.tls import TlsOptions, client_context
 from flows.sinks.template import checked, value_of
-from flows.tls import TlsOptions, client_context
 from stages.errors import DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Receipt, Site

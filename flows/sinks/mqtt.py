@@ -2,7 +2,7 @@
 
 Topics are `<root>/<camera>/reading`, `/late` (backlog), `/failed`, the retained `/last`, and the
 retained `<root>/_station/<station>/status` with a last will. Names become topic levels by
-`flows/filenames.py`. Every payload carries `id` and `seq`, and MQTT 5 repeats them as user
+`flows/files/filenames.py`. Every payload carries `id` and `seq`, and MQTT 5 repeats them as user
 properties, so that a subscriber can drop a repeat.
 """
 
@@ -19,14 +19,14 @@ from typing import Any, ClassVar, Literal, Self
 import structlog
 
 from flows import vocabulary
-from flows.broker import HOST, EmbeddedBroker
-from flows.filenames import for_topic
+from flows.commands.broker import HOST, EmbeddedBroker
+from flows.configuration.tls import is_loopback
+from flows.files.filenames import for_topic
 from flows.sinks import mqtt_client
 from flows.sinks.mqtt_client import Endpoint, Message
 from flows.sinks.mqtt_link import Link
 from flows.sinks.mqtt_options import MqttOptions
 from flows.sinks.mqtt_probe import granted
-from flows.tls import is_loopback
 from stages.errors import DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Receipt, Site
@@ -208,8 +208,8 @@ class MqttSink:
 
     def _shortcomings(self, endpoint: Endpoint) -> Iterator[str]:
         """What the broker would drop while its subscribers are away."""
-        from flows.outage import load_of, shortcomings
-        from flows.settings import Layout
+        from flows.care.outage import load_of, shortcomings
+        from flows.configuration.settings import Layout
 
         options, root = self._options, Path(self._site.root)
         hours = options.outage_hours

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from flows.credentials import secret_of
+from flows.configuration.credentials import secret_of
+from flows.configuration.tls import TlsOptions, client_context
 from flows.sinks.mqtt_client import Endpoint
-from flows.tls import TlsOptions, client_context
 from stages.options import Options
 
 

@@ -22,8 +22,9 @@ from typing import Any, ClassVar, Literal, Self
 import structlog
 from pydantic import Field
 
-from flows import durable, vocabulary
-from flows.filenames import for_file
+from flows import vocabulary
+from flows.files import durable
+from flows.files.filenames import for_file
 from flows.outputs import below, markwatch_files, named_by
 from flows.sinks import parquet_view
 from flows.sinks.parquet_days import Days

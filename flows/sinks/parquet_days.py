@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows import durable
+from flows.files import durable
 from flows.outputs import PARTS, Named, below, named_by, parse_named
 from flows.sinks.parquet_parts import (
     CONTENT,

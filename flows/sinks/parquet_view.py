@@ -10,7 +10,8 @@ import os
 import shlex
 from pathlib import Path
 
-from flows import durable, vocabulary
+from flows import vocabulary
+from flows.files import durable
 
 EMPTY = "empty/date=1970-01-01/empty.parquet"
 _SQL = """\

@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from flows.filenames import for_file
+from flows.files.filenames import for_file
 from flows.sinks import mqtt_client
 from flows.sinks.mqtt_options import BrokerOptions, Host
 from flows.sinks.spb.bdseq import BdSeq

@@ -24,12 +24,12 @@ from pathlib import Path
 import structlog
 import uuid_utils
 
-from flows import durable
 from flows.endings import looks_complete
-from flows.filenames import printable
-from flows.opening import open_regular, without_links
+from flows.files import durable
+from flows.files.filenames import printable
+from flows.files.opening import open_regular, without_links
+from flows.files.sidecar import SUFFIX
 from flows.settle import Due, SettleOptions, Settler
-from flows.sidecar import SUFFIX
 from flows.sources.copied import Copied, Copy
 from stages.ports import ScanEnd, Trouble
 from stages.records import Arrival

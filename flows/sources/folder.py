@@ -19,7 +19,7 @@ from typing import ClassVar, Literal, Self
 import structlog
 from pydantic import Field, field_validator
 
-from flows.filenames import printable
+from flows.files.filenames import printable
 from flows.sources.copying import Copying
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for

@@ -19,7 +19,7 @@ from typing import Literal
 
 import structlog
 
-from flows.filenames import printable
+from flows.files.filenames import printable
 from stages.records import Arrival, Hint
 
 LOOSE_CAMERA = "default"

@@ -23,7 +23,7 @@ from brokers import Subscriber, free_port, make_row
 from machines import FAR_SIDE, Marker, RestServer
 from sparkplug_host import SparkplugListener
 
-from flows.broker import EmbeddedBroker
+from flows.commands.broker import EmbeddedBroker
 from stages.errors import DeliveryError
 from stages.options import Options
 from stages.ports import Batch, Cut, Readable, Receipt, Replays, Site

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows import telemetry
-from flows.settings import LogOptions
+from flows.configuration.settings import LogOptions
 
 WIDTH = 160
 

@@ -19,7 +19,7 @@ from faults.gate import BrokenError
 from faults.pictures import Dropped
 from plants import Plant
 
-from flows import status
+from flows.commands import status
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ from faults.pictures import RECIPE, Dropped, drop
 from faults.shim import Faults, shimmed
 from plants import Plant
 
-from flows import settings, telemetry
-from flows.running import clocks
-from flows.settings import Layout, LogOptions
+from flows import telemetry
+from flows.commands.running import clocks
+from flows.configuration import settings
+from flows.configuration.settings import Layout, LogOptions
 from flows.watch import Watch
 
 PICTURES = 24

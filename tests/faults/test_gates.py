@@ -13,9 +13,10 @@ from faults.filesystem import Change, Model
 from faults.gate import NotHereError, Trial, chosen, gates
 from faults.pictures import RECIPE, SITE, drop
 
-from flows import settings, watch
-from flows.ledger import Ledger
-from flows.running import clocks
+from flows import watch
+from flows.commands.running import clocks
+from flows.configuration import settings
+from flows.ledger.log import Ledger
 
 FAILING = SITE + "delivery: {backoff_seconds: 0.01, max_backoff_seconds: 0.05}\n"
 

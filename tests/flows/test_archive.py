@@ -9,8 +9,8 @@ import pytest
 from made import Clock, failure, image, report
 
 from flows.archive import Archive, filing, reason_note
-from flows.ledger import Claim, Ledger, Outcome
-from flows.settings import Layout
+from flows.configuration.settings import Layout
+from flows.ledger.log import Claim, Ledger, Outcome
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_init_when_every_comment_is_removed_then_the_settings_are_the_defaults(t
             path.write_text("\n".join(line.removeprefix("# ") for line in lines[3:]))
     plain = run("init", str(tmp_path / "plain"))
     assert plain.returncode == 0
-    from flows import recipes, settings
+    from flows.configuration import recipes, settings
 
     one, two = (settings.load(tmp_path / name) for name in ("line", "plain"))
     for part in ("station", "intake", "decode", "cluster", "delivery", "log"):

@@ -25,7 +25,7 @@ from flows.cluster import (
     WorkerLostError,
     cluster,
 )
-from flows.settings import ClusterOptions, LogOptions
+from flows.configuration.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError, PluginError
 
 pytestmark = [

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import MORNING, Clock, image, report
 
-from flows.choices import SinkChoice
+from flows.configuration.choices import SinkChoice
+from flows.configuration.settings import DeliveryOptions
 from flows.deliver import Backoff, Delivery, close, covered
 from flows.intake import Clocks
-from flows.ledger import Claim, Ledger, Outcome
-from flows.positions import Intervals
-from flows.settings import DeliveryOptions
+from flows.ledger.log import Claim, Ledger, Outcome
+from flows.ledger.positions import Intervals
 from stages.ports import Batch, Cut, Receipt, Site
 
 OPTIONS = DeliveryOptions(backoff_seconds=0.01, max_backoff_seconds=0.02)

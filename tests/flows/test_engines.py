@@ -10,7 +10,7 @@ import trocr_checkpoint
 from made import picture
 from plants import Plant, run
 
-from flows import recipes, settings
+from flows.configuration import recipes, settings
 from flows.engines import Engines
 from stages.errors import PluginError
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from made import image, picture
 
-from flows import graph, recipes
-from flows.choices import RecogniserChoice
+from flows import graph
 from flows.cluster import DaskThreads
+from flows.configuration import recipes
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.settings import ClusterOptions, Layout
 from flows.engines import ENGINES
 from flows.intake import digest_of
-from flows.settings import ClusterOptions, Layout
 from stages.decode import DecodeOptions
 from stages.records import Failure, Report
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from made import Clock, picture
 
 from flows import intake
-from flows.filenames import printable
+from flows.configuration.settings import IntakeOptions, Layout
+from flows.files.filenames import printable
 from flows.intake import RETRY_SECONDS, Clocks, Intake, digest_of
-from flows.ledger import Ledger
-from flows.settings import IntakeOptions, Layout
+from flows.ledger.log import Ledger
 from stages.records import Arrival
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import reading
+from flows.commands import reading
 from flows.engines import ENGINES
 
 ROOT = Path(__file__).resolve().parents[2]

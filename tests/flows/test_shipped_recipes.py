@@ -11,10 +11,12 @@ import made
 import pytest
 import yaml
 
-from flows import graph, reading, recipes
+from flows import graph
+from flows.commands import reading
+from flows.configuration import recipes
+from flows.configuration.recipes import Recipe
+from flows.configuration.settings import Layout, Settings
 from flows.engines import ENGINES
-from flows.recipes import Recipe
-from flows.settings import Layout, Settings
 from stages.decode import DecodeOptions
 from stages.records import Mark, Report
 

@@ -10,10 +10,10 @@ import pytest
 from made import Clock
 from plants import Plant, run
 
-from flows import recipes
-from flows.choices import RecogniserChoice
-from flows.ledger import Ledger
-from flows.settings import Layout, from_environment
+from flows.configuration import recipes
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.settings import Layout, from_environment
+from flows.ledger.log import Ledger
 from stages.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ from distributed import Client, LocalCluster, Security
 from pydantic import ValidationError
 
 from flows.cluster import SupervisedWorker, cluster
-from flows.settings import ClusterOptions, LogOptions
+from flows.configuration.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError
 
 pytestmark = [

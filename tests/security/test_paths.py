@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import Clock, image, picture, report
 
-from flows import recipes
 from flows.archive import Archive
-from flows.choices import RecogniserChoice
+from flows.configuration import recipes
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.settings import IntakeOptions, Layout
+from flows.files.opening import open_regular, without_links
+from flows.files.sidecar import expected_of
 from flows.intake import Clocks, Intake
-from flows.ledger import Ledger
-from flows.opening import open_regular, without_links
-from flows.settings import IntakeOptions, Layout
-from flows.sidecar import expected_of
+from flows.ledger.log import Ledger
 from stages.decode import DecodeOptions, decode
 from stages.errors import ImageError
 from stages.records import Arrival

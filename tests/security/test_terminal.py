@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from flows import telemetry
 from flows.cli import main
-from flows.filenames import shown
-from flows.settings import LogOptions
+from flows.configuration.settings import LogOptions
+from flows.files.filenames import shown
 from flows.sinks.mqtt_client import Endpoint
 
 EVIL = "part\x1b]0;owned\x07\x9b2J\u202e\r.png"

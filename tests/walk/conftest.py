@@ -6,7 +6,7 @@ import pytest
 from brokers import Mosquitto
 from plants import Plant
 
-from flows.broker import EmbeddedBroker
+from flows.commands.broker import EmbeddedBroker
 
 
 @pytest.fixture

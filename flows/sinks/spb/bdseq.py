@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flows import durable
+from flows.files import durable
 from stages.errors import DeliveryError
 
 COUNT = 256

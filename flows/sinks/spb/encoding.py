@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from flows.filenames import for_topic
+from flows.files.filenames import for_topic
 
 if TYPE_CHECKING:
     from flows.sinks.spb import sparkplug_b_pb2

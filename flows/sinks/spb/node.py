@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flows.filenames import for_topic
+from flows.files.filenames import for_topic
 from flows.sinks.spb.encoding import DataType, Encoding, Metric, Payload, Value, Verb
 from flows.sinks.spb.metrics import METRICS, of_row
 

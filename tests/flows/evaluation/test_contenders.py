@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flows import recipes, settings
+from flows.configuration import recipes, settings
 from flows.evaluation.contenders import alone, choose, names, within
 from stages.errors import ConfigError
 

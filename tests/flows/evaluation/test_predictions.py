@@ -9,7 +9,7 @@ import markwatch_faults as faults
 import pytest
 from made import picture
 
-from flows import recipes, settings
+from flows.configuration import recipes, settings
 from flows.engines import ENGINES
 from flows.evaluation.contenders import alone, choose, within
 from flows.evaluation.labels import Label

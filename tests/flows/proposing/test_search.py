@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.choices import RecogniserChoice
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.recipes import load_files
+from flows.configuration.settings import Layout
 from flows.proposing import search as searching
 from flows.proposing.search import Found, search
 from flows.proposing.trials import Line
-from flows.recipes import load_files
-from flows.settings import Layout
 from stages.decode import DecodeOptions
 
 

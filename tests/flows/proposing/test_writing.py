@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.choices import RecogniserChoice
+from flows.configuration.choices import RecogniserChoice
+from flows.configuration.recipes import load_files
+from flows.configuration.settings import Layout
 from flows.proposing.trials import Trial, detector, step
 from flows.proposing.writing import Proposal, recipe_text
-from flows.recipes import load_files
-from flows.settings import Layout
 
 CROP = step("crop", box_px=[10, 20, 300, 200])
 PROPOSAL = Proposal(

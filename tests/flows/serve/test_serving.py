@@ -14,12 +14,13 @@ from made import Clock, picture
 from plants import Plant, run
 from stations import RECIPE, Line, Station, b64, end, launch, png
 
-from flows import settings, site
+from flows.commands import site
+from flows.configuration import settings
+from flows.configuration.settings import Layout
 from flows.serve.desk import Desk
 from flows.serve.guard import Rates
 from flows.serve.health import Health
 from flows.serve.problems import RefusedError
-from flows.settings import Layout
 
 REFUSED = """
 station: st

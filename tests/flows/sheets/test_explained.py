@@ -9,9 +9,9 @@ import pytest
 from made import failure, image
 from scenes import PIXELS, decided, page, recipe, seen, step
 
-from flows.seeing import Page, Seen
 from flows.sheets.explained import explained
 from flows.sheets.ink import STATUS
+from flows.sheets.seeing import Page, Seen
 from stages.records import Mark
 
 STEPS = "preprocess: [{contrast: {factor: 3}}, {blur: {kernel_px: 5}}]\n"

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from flows import vocabulary
-from flows.broker import EmbeddedBroker
+from flows.commands.broker import EmbeddedBroker
 from flows.sinks.mqtt import MqttOptions, MqttSink
 from stages.errors import ConfigError, DeliveryError
 from stages.ports import Batch, Site

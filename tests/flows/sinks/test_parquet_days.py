@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from brokers import make_row
 
-from flows import durable, outputs
+from flows import outputs
+from flows.files import durable
 from flows.outputs import markwatch_files, markwatch_rows
 from flows.sinks import parquet_days
 from flows.sinks.parquet import ParquetOptions, ParquetSink

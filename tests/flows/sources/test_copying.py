@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from made import picture
 
-from flows import durable
+from flows.files import durable
 from flows.sources import copying
 from flows.sources.copied import FORGET, Copied
 from flows.sources.copying import Copying

@@ -12,7 +12,7 @@ from commands import invoke
 from sparkplug_host import SparkplugListener
 from stories import a_long_story
 
-from flows.choices import SinkChoice
+from flows.configuration.choices import SinkChoice
 from flows.sinks.sparkplug import SparkplugOptions, SparkplugSink
 from flows.sinks.spb import descriptor
 from stages.ports import Batch, Site

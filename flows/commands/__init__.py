@@ -1,0 +1,1 @@
+"""What a person runs: the bodies of the commands, and the flags of some (`cli_...`)."""

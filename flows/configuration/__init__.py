@@ -1,0 +1,1 @@
+"""What people write: settings, recipes, lexicons, secrets; every complaint names its line."""
