@@ -14,19 +14,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import structlog
-from pydantic import Field, field_validator
 
 from flows.files.filenames import printable
 from flows.sources.copying import Copying
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
+from flows.sources.folder_options import FolderOptions
 from flows.sources.scan import Names, Scan
 from stages.errors import ConfigError
 from stages.options import Options
-from stages.ports import ScanEnd, Site, Trouble
+from stages.ports import Perch, ScanEnd, Site, Trouble
 from stages.records import Arrival, Hint
 
 STOP_SECONDS = 0.1
@@ -34,51 +34,6 @@ STOP_SECONDS = 0.1
 
 DEAF_TIMES = 2
 """So often may events fail to tell of a file before `auto` polls instead."""
-
-
-class FolderOptions(Options):
-    """An inbox: a folder with a subfolder for each camera."""
-
-    inbox: str = Field(
-        default="data/inbox", min_length=1, description="folder to watch; relative to the root"
-    )
-    mode: Literal["auto", "events", "polling"] = Field(
-        default="auto",
-        description="events: the kernel tells; polling: look often, as network shares need; "
-        "auto: by the type of the file system",
-    )
-    rescan_seconds: float = Field(
-        default=30.0, gt=0, description="pause between full scans, which find what was not told"
-    )
-    poll_seconds: float = Field(
-        default=1.0,
-        gt=0,
-        description="pause between scans for new files when polling, before a file that a scan "
-        "found is looked at again, and between checks that what is watched is still there",
-    )
-    suffixes: tuple[str, ...] = Field(
-        default=("bmp", "png", "jpg", "jpeg", "tif", "tiff", "webp"),
-        min_length=1,
-        description="name endings of pictures, in any case",
-    )
-    ignore: tuple[str, ...] = Field(
-        default=(".*", "~*", "*.tmp", "*.part", "@eaDir", "Thumbs.db"),
-        description="file and folder names to pass over, with * and ?, in any case",
-    )
-
-    claim: Literal["move", "copy"] = Field(
-        default="move",
-        description="move: a picture leaves the inbox; copy: for shares that must stay as they "
-        "are, it is copied and remembered, and the inbox is only read",
-    )
-
-    @field_validator("suffixes")
-    @classmethod
-    def _bare(cls, suffixes: tuple[str, ...]) -> tuple[str, ...]:
-        bare = tuple(suffix.strip().lower().lstrip(".") for suffix in suffixes)
-        if not all(bare):
-            raise ValueError("a suffix is empty")
-        return bare
 
 
 class FolderSource:
@@ -99,6 +54,24 @@ class FolderSource:
     def folders(options: FolderOptions, site: Site) -> tuple[Path, ...]:
         """The inbox."""
         return (Path(site.root, options.inbox),)
+
+    @staticmethod
+    def perch(options: FolderOptions, site: Site, stem: str) -> Perch | None:
+        """The inbox, for a canary; none on a share that must stay as it is.
+
+        Raises:
+            ConfigError: such a name is on the ignore list.
+        """
+        if options.claim == "copy":
+            return None
+        suffix = "png" if "png" in options.suffixes else options.suffixes[0]
+        inbox = os.path.join(site.root, options.inbox)
+        if Names(inbox, options.suffixes, options.ignore).ignores(f"{stem}.{suffix}"):
+            raise ConfigError(
+                f"its `ignore` passes over names that begin with {stem}: take that pattern out, or "
+                "set canary.every_minutes: 0"
+            )
+        return Perch(Path(inbox), suffix, options.rescan_seconds, options.poll_seconds)
 
     def __enter__(self) -> Self:
         options = self._options
@@ -212,7 +185,7 @@ class FolderSource:
             owed = self._mode == "events" and self._walk_at > 0 and not asked
             yield from self._scan.walk(full=True, heard=self._heard if owed else None)
             if self._watched is not None:
-                yield ScanEnd(len(self._scan))
+                yield ScanEnd(len(self._scan), events=self._mode == "events")
             self._forget_unseen()
             now = time.monotonic()
             self._walk_at = now + self._options.rescan_seconds

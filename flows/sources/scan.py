@@ -2,8 +2,9 @@
 
 A full walk looks at every file. Between two of them a file that is new, or changed lately, is
 looked at again after one interval, then two, four and so on, so that a settler soon has the two
-scans it wants while a backlog of thousands costs almost nothing. Symbolic links are refused. What
-cannot be read now is logged once and tried again with each walk.
+scans it wants while a backlog of thousands costs almost nothing. Folders take turns, in a walk and
+in looks, so that one camera's backlog does not hold up another's picture. Symbolic links are
+refused. What cannot be read now is logged once and tried again with each walk.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ import os
 import re
 import stat
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Literal
 
 import structlog
 
 from flows.files.filenames import printable
+from flows.sources.looks import Looks
 from stages.records import Arrival, Hint
 
 LOOSE_CAMERA = "default"
 """The camera of a picture that lies in the inbox itself."""
+
+TURN = 64
+"""Files of one folder that are looked at before the next has its turn."""
 
 
 class Names:
@@ -65,7 +72,6 @@ class _Sight:
     mtime_ns: int
     walk: int
     """The last walk that found its name."""
-    look_at: float
     unchanged: int = 0
     unheard: bool = False
     """Events should have told of it, and have not so far."""
@@ -86,7 +92,7 @@ class Scan:
         self._rescan = rescan_seconds
         self._clock = clock
         self._sights: dict[str, _Sight] = {}
-        self._fresh: set[str] = set()
+        self._looks = Looks()
         self._walk = 0
         self._heard: Container[str] | None = None
         # What was logged so as to be logged once, and which of it the present walk met again.
@@ -107,29 +113,21 @@ class Scan:
         self._walk += 1
         self._heard = heard
         self._met.clear()
-        unreadable = []
+        unreadable: list[str] = []
         folders = [self._names.inbox]
-        while folders:
-            folder = folders.pop()
-            try:
-                with os.scandir(folder) as listing:
-                    entries = list(listing)
-            except OSError as error:
-                unreadable.append(os.path.join(folder, ""))
-                self._trouble(folder, error)
-                continue
-            for entry in entries:
-                sight = self._sights.get(entry.path)
-                if sight is not None:
-                    sight.walk = self._walk
-                    if full or (entry.path in self._fresh and sight.look_at <= self._clock()):
-                        yield from self._look(entry.path)
-                    continue
-                kind = self._kind(entry)
-                if kind == "folder":
-                    folders.append(entry.path)
-                elif kind == "file":
-                    yield from self._look(entry.path)
+        turns: deque[Iterator[str]] = deque()
+        while folders or turns:
+            if folders:
+                # First in turn, so that what is found in it is told of before the rest is listed.
+                turns.appendleft(iter(self._list(folders, unreadable, full=full)))
+            turn = turns.popleft()
+            paths = list(islice(turn, TURN))
+            if len(paths) == TURN:
+                turns.append(turn)
+            for path in chain(paths, self._looks.due(self._clock(), TURN)):
+                yield from self._look(path)
+        if not full:
+            yield from self.look()
         for path in [path for path, sight in self._sights.items() if sight.walk != self._walk]:
             # It may be back: events are told of while this walk waits for its reader.
             sight = self._sights.get(path)
@@ -141,11 +139,33 @@ class Scan:
             if os.path.lexists(path):
                 self._log.info("readable again", path=printable(path))
 
+    def _list(self, folders: list[str], unreadable: list[str], *, full: bool) -> list[str]:
+        """List the last of `folders`: the files to look at; its subfolders are added."""
+        folder = folders.pop()
+        found = []
+        try:
+            with os.scandir(folder) as listing:
+                entries = list(listing)
+        except OSError as error:
+            unreadable.append(os.path.join(folder, ""))
+            self._trouble(folder, error)
+            return []
+        for entry in entries:
+            sight = self._sights.get(entry.path)
+            kind = "known" if sight else self._kind(entry)
+            if sight:
+                sight.walk = self._walk
+            if kind == "folder":
+                folders.append(entry.path)
+            elif kind == "file" or (kind == "known" and full):
+                found.append(entry.path)
+        return found
+
     def look(self) -> Iterator[Arrival]:
         """Look again at the files whose next look is due, yielding each as `seen` or `gone`."""
         now = self._clock()
-        for path in [path for path in self._fresh if self._sights[path].look_at <= now]:
-            if path in self._fresh:
+        while paths := self._looks.due(now, TURN):
+            for path in paths:
                 yield from self._look(path)
 
     def told(self, path: str, hint: Hint) -> Arrival | None:
@@ -166,19 +186,18 @@ class Scan:
         if sight is not None:
             sight.size, sight.mtime_ns = found.st_size, found.st_mtime_ns
             sight.walk, sight.unchanged, sight.unheard = self._walk, 0, False
-            sight.look_at = self._clock() + self._interval
             if hint in ("closed", "renamed"):
-                self._fresh.discard(path)
+                self._looks.drop(path)
             else:
-                self._fresh.add(path)
+                self._looks.plan(path, self._clock() + self._interval)
         # The name may be in use again since an event told that it was gone.
         return self._arrival(path, found, "changed" if hint == "gone" else hint)
 
     def look_anew(self) -> None:
         """Look soon again at every file: what was known of them is from before an outage."""
         for path, sight in self._sights.items():
-            sight.unchanged, sight.look_at = 0, self._clock() + self._interval
-            self._fresh.add(path)
+            sight.unchanged = 0
+            self._looks.plan(path, self._clock() + self._interval)
 
     def __len__(self) -> int:
         """How many files were there when last looked for."""
@@ -191,8 +210,8 @@ class Scan:
     def expect(self, path: str) -> None:
         """Look at a file of which only an event told, where no event will tell that it is whole."""
         if path not in self._sights:
-            self._sights[path] = _Sight(-1, -1, self._walk, self._clock() + self._interval)
-            self._fresh.add(path)
+            self._sights[path] = _Sight(-1, -1, self._walk)
+            self._looks.plan(path, self._clock() + self._interval)
 
     def _kind(self, entry: os.DirEntry[str]) -> Literal["folder", "file"] | None:
         if self._names.ignores(entry.name):
@@ -210,35 +229,38 @@ class Scan:
         return "file" if self._names.is_picture(entry.name) else None
 
     def _look(self, path: str) -> Iterator[Arrival]:
+        sight = self._sights.get(path)
+        now = self._clock()
         try:
             found = self._stat(path)
         except OSError as error:
             self._trouble(os.path.dirname(path), error)
+            if sight is not None:
+                self._looks.plan(path, now + self._interval)
             return
-        sight = self._sights.get(path)
         if found is None:
             if sight is not None:
                 yield self._gone(path)
             return
-        now = self._clock()
+        look_at: float | None = now + self._interval
         if sight is None:
-            sight = _Sight(found.st_size, found.st_mtime_ns, self._walk, now + self._interval)
+            sight = _Sight(found.st_size, found.st_mtime_ns, self._walk)
             sight.unheard = self._heard is not None and path not in self._heard
             self._sights[path] = sight
-            self._fresh.add(path)
         elif (sight.size, sight.mtime_ns) == (found.st_size, found.st_mtime_ns):
             sight.unchanged += 1
             wait = self._interval * 2.0 ** min(sight.unchanged, 60)
-            sight.look_at = now + wait
-            if wait > self._rescan:
-                self._fresh.discard(path)
+            look_at = now + wait if wait <= self._rescan else None
             if sight.unheard:
                 self.unheard.add(path)
                 sight.unheard = False
         else:
             sight.size, sight.mtime_ns = found.st_size, found.st_mtime_ns
-            sight.unchanged, sight.look_at = 0, now + self._interval
-            self._fresh.add(path)
+            sight.unchanged = 0
+        if look_at is None:
+            self._looks.drop(path)
+        else:
+            self._looks.plan(path, look_at)
         yield self._arrival(path, found, "seen")
 
     def _stat(self, path: str) -> os.stat_result | None:
@@ -256,7 +278,7 @@ class Scan:
 
     def _gone(self, path: str) -> Arrival:
         self._sights.pop(path, None)
-        self._fresh.discard(path)
+        self._looks.drop(path)
         self.unheard.discard(path)
         return Arrival(path, self._names.camera(path), 0, 0, "gone")
 

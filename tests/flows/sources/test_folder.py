@@ -260,7 +260,8 @@ def test_arrivals_when_a_scan_is_done_then_its_end_follows_all_its_files(
     with FolderSource(options, Site("s", str(tmp_path))) as source:
         arrivals = source.arrivals(threading.Event())
         for _ in range(2):
-            scan = list(itertools.takewhile(lambda seen: seen != ScanEnd(50), arrivals))
+            end = ScanEnd(50, events=mode == "events")
+            scan = list(itertools.takewhile(end.__ne__, arrivals))
             assert {one.path for one in scan} == paths
             assert len(scan) == 50
 
