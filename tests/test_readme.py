@@ -1,4 +1,4 @@
-"""What the README shows is what the code does."""
+"""What the README and the pages in `docs/` show is what the code does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from flows.configuration import recipes, settings
 from stages.preprocess import OPERATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 sys.path.append(str(Path(__file__).parent / "flows" / "sinks"))
 
 
@@ -108,11 +109,17 @@ def test_readme_when_it_names_fields_then_the_vocabulary_has_them():
     assert set(named) <= set(vocabulary.NAMES)
 
 
+def test_readme_when_a_page_links_to_another_then_that_is_there():
+    for page in PAGES:
+        links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+        assert not [link for link in links if not (page.parent / link).exists()], page
+
+
 def test_readme_when_it_names_settings_then_they_load(tmp_path):
     shown = re.findall(r"`((?:sources|sinks): .*?)`", README)
     sections = ("cluster:", "recogniser:", "serve:", "sinks:")
     shown += [block for block in blocks("yaml") if block.startswith(sections)]
-    assert len(shown) == 10
+    assert len(shown) >= 11
     for index, text in enumerate(shown):
         plant = Plant(tmp_path / str(index))
         plant.configure(text + "\n")

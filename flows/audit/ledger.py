@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from flows.ledger.places import position_in
 
-RESTORE = "restore the ledger from a backup (README, Care)"
+RESTORE = "restore the ledger from a backup (docs/care.md)"
 _COLUMNS = ("seq", "id", "camera", "status", "read_at", "field", "code")
 
 

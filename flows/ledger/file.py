@@ -180,7 +180,7 @@ def damaged(path: Path, error: Exception) -> ConfigError:
         )
     return ConfigError(
         f"{path} is no sound ledger ({said}): stop `markwatch watch`, keep the file and its -wal, "
-        "and restore it from a backup (README, Care)"
+        "and restore it from a backup (docs/care.md)"
     )
 
 
