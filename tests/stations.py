@@ -86,11 +86,18 @@ class Station:
         query = "?wait=true" if body.pop("wait", False) else ""
         return self.ask("POST", f"/v1/images{query}", json=body)
 
-    def raw(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE)
+    def raw(self, address: str = "127.0.0.1") -> socket.socket:
+        """A connection from this address of loopback."""
+        return self._connect(self.port, address)
 
-    def trigger(self) -> Line:
-        return Line(socket.create_connection(("127.0.0.1", self.trigger_port), timeout=DEADLINE))
+    def trigger(self, address: str = "127.0.0.1") -> Line:
+        return Line(self._connect(self.trigger_port, address))
+
+    @staticmethod
+    def _connect(port: int, address: str) -> socket.socket:
+        return socket.create_connection(
+            ("127.0.0.1", port), timeout=DEADLINE, source_address=(address, 0)
+        )
 
 
 class Line:

@@ -197,6 +197,21 @@ def write_new(path: str | os.PathLike[str], content: bytes) -> None:
     fsync_directory(path.parent)
 
 
+def write_over(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a whole, durable file in the place of the one that may be there, in one step.
+
+    Raises:
+        OSError: it could not be written; what was there is as it was.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + PART)
+    make_folder(path.parent)
+    part.write_bytes(content)
+    fsync_file(part)
+    os.replace(part, path)
+    fsync_directory(path.parent)
+
+
 def is_part(name: str) -> bool:
     """Whether a file of this name is one of ours that was not finished."""
     return name.startswith(".") and name.endswith(PART)

@@ -40,7 +40,7 @@ class Trigger:
         self._shelf = shelf
         self._health = health
         self._allowed = [ipaddress.ip_network(each) for each in options.allow]
-        self._connected: set[asyncio.Task[None]] = set()
+        self._connected: dict[asyncio.Task[None], str] = {}
         self._strangers: set[str] = set()
         self._log = structlog.get_logger("markwatch.trigger")
 
@@ -86,12 +86,16 @@ class Trigger:
             if len(self._connected) >= self._options.max_connections:
                 await self._say(writer, "NG connections too many are open; close one")
                 return
-            self._connected.add(task)
+            own = sum(each == address for each in self._connected.values())
+            if own >= self._options.max_connections_per_address:
+                await self._say(writer, f"NG connections {own} of {address} are open; close one")
+                return
+            self._connected[task] = address
             await self._converse(reader, writer)
         except (ConnectionError, TimeoutError):
             return
         finally:
-            self._connected.discard(task)
+            self._connected.pop(task, None)
             writer.close()
 
     def _may_speak(self, address: str) -> bool:

@@ -21,9 +21,11 @@ import structlog
 from flows import vocabulary
 from flows.commands.broker import HOST, EmbeddedBroker
 from flows.configuration.tls import is_loopback
-from flows.files.filenames import for_topic
+from flows.files.filenames import for_file, for_topic
 from flows.sinks import mqtt_client
 from flows.sinks.mqtt_client import Endpoint, Message
+from flows.sinks.mqtt_discovery import Discovery
+from flows.sinks.mqtt_entities import Devices
 from flows.sinks.mqtt_link import Link
 from flows.sinks.mqtt_options import MqttOptions
 from flows.sinks.mqtt_probe import granted
@@ -47,6 +49,8 @@ class MqttSink:
         self._site = site
         self._root = options.root.rstrip("/")
         self._client_id = options.client_id or f"markwatch-{site.station}-{name}"
+        self._memory = Path(site.root, "data", "state", f"{for_file(name)}.home-assistant.json")
+        self._discovery: Discovery | None = None
         self._state = "online"
         self._figures: Mapping[str, Any] = {}
         self._lasts: dict[str, Message] = {}
@@ -85,6 +89,8 @@ class MqttSink:
                 )
             self._link = Link(endpoint, self._client_id, will, self._greeting)
             self._link.open()
+            if self._options.home_assistant is not None or self._memory.exists():
+                self._discovery = stack.enter_context(self._discover(endpoint))
             self._stack = stack.pop_all()
         return self
 
@@ -97,8 +103,18 @@ class MqttSink:
         self._figures = {}
         # A clean disconnect withholds the last will, so the status must not stay `online`.
         self._link.close(self._status("stopped"))
-        self._embedded_port = None
         self._stack.close()
+        self._embedded_port = self._discovery = None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the broker is not reached; None when it is."""
+        return self._link.trouble
+
+    def remember(self, cursor: Mapping[str, Any] | None) -> None:
+        """Take in the cameras of earlier lives."""
+        if self._discovery is not None:
+            self._discovery.knew((cursor or {}).get("last", {}))
 
     def deliver(self, batch: Batch) -> Receipt:
         """Publish the rows and wait for their acknowledgements.
@@ -134,6 +150,12 @@ class MqttSink:
                 # Also where its own answer was lost: the greeting publishes it again.
                 self._newest[row["camera"]] = row["seq"]
                 self._lasts = {**self._lasts, row["camera"]: message}
+        if self._discovery is not None:
+            self._discovery.saw(
+                (row["camera"], row["read_at"].date())
+                for row in batch.rows
+                if row["seq"] in delivered
+            )
         if refusal is not None and refusal != self._told:
             self._log.warning("not all was delivered", error=refusal)
         self._told = refusal
@@ -222,6 +244,12 @@ class MqttSink:
             hours=hours,
             figures_seconds=options.figures_seconds,
         )
+
+    def _discover(self, endpoint: Endpoint) -> Discovery:
+        options = self._options.home_assistant
+        devices = Devices(self._site.station, self._root, options.prefix if options else "")
+        name = f"{self._client_id}-home-assistant"
+        return Discovery(endpoint, name, options, devices, self._memory)
 
     def _endpoint(self, embedded_port: int | None = None) -> Endpoint:
         options, root = self._options, self._site.root

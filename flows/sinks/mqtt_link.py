@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
@@ -23,7 +23,7 @@ from flows.sinks.mqtt_client import Endpoint, Message
 from stages.errors import DeliveryError
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client
+    from paho.mqtt.client import Client, MQTTMessage
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -32,7 +32,10 @@ _STEADY_SECONDS = 10.0
 
 
 class Link:
-    """A kept-up connection; `greeting` is published each time it is made."""
+    """A kept-up connection; `greeting` is published each time it is made.
+
+    `hears` names topics to subscribe to, and who is told each payload, on the network thread.
+    """
 
     def __init__(
         self,
@@ -40,11 +43,13 @@ class Link:
         client_id: str,
         will: Message | None = None,
         greeting: Callable[[], Iterable[Message]] = tuple,
+        hears: Mapping[str, Callable[[bytes], None]] | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._client_id = client_id
         self._will = will
         self._greeting = greeting
+        self._hears = dict(hears or {})
         self._changed = threading.Condition()
         self._client: Client | None = None
         self._endings: list[threading.Thread] = []
@@ -71,6 +76,13 @@ class Link:
         """What last kept messages from the broker, with the remedy."""
         return self._why
 
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection; None when there is one, or the first is being tried."""
+        with self._changed:
+            tried = self._failures or self._epoch
+            return self._why if tried and self._stage != "up" else None
+
     def open(self) -> None:
         """Begin to connect; returns at once."""
         with self._changed:
@@ -90,6 +102,10 @@ class Link:
             if self._client is not None:
                 self._retire(self._client)
             self._client = None
+            # Another thread that waits for the connection need not wait longer.
+            self._stage = "away"
+            self._failures += 1
+            self._changed.notify_all()
         deadline = time.monotonic() + _CLOSE_SECONDS
         for ending in self._endings:
             ending.join(max(0.0, deadline - time.monotonic()))
@@ -207,6 +223,7 @@ class Link:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         client.on_log = self._on_log
         self._said = ""
         self._protocol, self._stage, self._client = protocol, "away", client
@@ -263,6 +280,8 @@ class Link:
             limit = getattr(properties, "ReceiveMaximum", self._endpoint.max_inflight)
             self._window = min(limit, self._endpoint.max_inflight)
             self._largest = getattr(properties, "MaximumPacketSize", sys.maxsize)
+        for topic in self._hears:
+            client.subscribe(topic, 1)
         for message in itertools.islice(self._greeting(), self._window):
             self._publish(client, message)
         with self._changed:
@@ -307,6 +326,10 @@ class Link:
             self._pause = min(2 * self._pause, longest) if is_short else mqtt.first_pause(longest)
             mqtt.pace(client, self._endpoint, self._pause)
             self._log.warning("connection lost", error=self._why)
+
+    def _on_message(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        if client is self._client and message.topic in self._hears:
+            self._hears[message.topic](message.payload)
 
     def _on_log(self, client: Client, userdata: Any, level: int, words: str) -> None:
         if client is self._client and level == mqtt.LOG_ERROR:

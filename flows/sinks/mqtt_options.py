@@ -87,6 +87,21 @@ class BrokerOptions(Options):
 Host = Annotated[str, AfterValidator(_resolvable)]
 
 
+class HomeAssistantOptions(Options):
+    """Discovery of the station and its cameras by Home Assistant."""
+
+    prefix: Annotated[str, AfterValidator(_levels)] = Field(
+        default="homeassistant", description="discovery prefix, as Home Assistant has it"
+    )
+    birth_topic: Annotated[str, AfterValidator(_levels)] = Field(
+        default="homeassistant/status",
+        description="where Home Assistant says `online` when it starts",
+    )
+    forget_days: int = Field(
+        default=28, ge=1, description="silence of a camera after which its device is removed"
+    )
+
+
 class MqttOptions(BrokerOptions):
     """Which broker, as whom, and how patiently."""
 
@@ -115,6 +130,12 @@ class MqttOptions(BrokerOptions):
     broker_config: str | None = Field(
         default=None,
         description="the broker's mosquitto.conf, if it is on this machine, for `check` to read",
+    )
+
+    home_assistant: HomeAssistantOptions | None = Field(
+        default=None,
+        description="let Home Assistant discover the station and its cameras; {} for its own "
+        "defaults, null to remove what was published",
     )
 
     @model_validator(mode="after")

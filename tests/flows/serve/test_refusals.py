@@ -15,13 +15,16 @@ TOKEN = "a-token-that-is-long-enough"
 POST = b"POST /v1/images HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 HEAD_SECONDS = 1
 MOST = 12
+MOST_OF_ONE = 8
+STALL_SECONDS = 1
 
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """A station with a token and small limits."""
     serve = f"head_seconds: {HEAD_SECONDS}\n  body_seconds: 1\n  max_upload_megabytes: 0.1\n"
-    serve += f"  max_connections: {MOST}\n  requests_per_second: 200\n  max_uploads: 2"
+    serve += f"  max_connections: {MOST}\n  requests_per_second: 200\n  max_uploads: 2\n"
+    serve += f"  max_connections_per_address: {MOST_OF_ONE}\n  stall_seconds: {STALL_SECONDS}"
     plant = launch(
         tmp_path_factory.mktemp("strict") / "plant", serve, MARKWATCH__SERVE__TOKEN=TOKEN
     )
@@ -108,6 +111,15 @@ def test_post_when_not_json_or_form_then_415_and_broken_json_422(station):
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = station.ask("POST", "/v1/images", body=b"--x\r\nrubbish", headers=kind)
     assert answer.status in (400, 422) and answer.json()["remedy"]
+
+
+def test_log_when_forms_are_none_then_it_does_not_tell_of_each(station):
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    before = len(station.plant.log)
+    for number in range(20):
+        body = b"--x\r\nContent-Disposition\xff%d: \r\n" % number
+        assert station.ask("POST", "/v1/images", headers=kind, body=body).status in (400, 422)
+    assert "character" not in str(station.plant.log[before:])
 
 
 def test_request_when_route_method_or_argument_is_wrong_then_the_one_shape(station):
@@ -214,8 +226,9 @@ def test_connections_when_a_thousand_are_open_then_told_so_and_those_in_are_serv
     opened: list[socket.socket] = []
     try:
         told = b""
-        for _ in range(1000):
-            opened.append(strict.raw())
+        for number in range(1000):
+            # As many machines would: one alone is refused before the house is full.
+            opened.append(strict.raw(f"127.0.0.{2 + number % 200}"))
             if len(opened) > 4 * MOST and not told:
                 told = received(opened[-1])
         assert told.startswith(b"HTTP/1.1 503 ") and b'"too-many-connections"' in told
@@ -225,6 +238,87 @@ def test_connections_when_a_thousand_are_open_then_told_so_and_those_in_are_serv
         for connected in opened:
             connected.close()
     reads_on(strict, 134)
+
+
+def test_connections_when_one_address_holds_its_share_then_it_alone_is_refused(strict):
+    assert strict.get("/healthz").status == 200
+    auth = b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"
+    head = b"GET %s HTTP/1.1\r\nHost: x\r\n" + auth + b"\r\n"
+    opened: list[socket.socket] = []
+    try:
+        # Listeners, which may stay for as long as they like, and connections that say nothing.
+        for number in range(MOST_OF_ONE):
+            opened.append(strict.raw("127.0.0.7"))
+            if number % 2:
+                opened[-1].sendall(head % b"/v1/events")
+                assert received(opened[-1], b"retry:").startswith(b"HTTP/1.1 200 ")
+        with strict.raw("127.0.0.7") as extra:
+            told = received(extra)
+        assert told.startswith(b"HTTP/1.1 429 ") and b'"too-many-connections"' in told
+        assert f"{MOST_OF_ONE} connections of your address".encode() in told
+        with strict.raw("127.0.0.8") as other:
+            other.sendall(head % b"/v1/status")
+            assert received(other, b"}").startswith(b"HTTP/1.1 200 ")
+        # A place is free again as soon as one is given back.
+        opened.pop().close()
+
+        def admitted() -> bool:
+            with strict.raw("127.0.0.7") as again:
+                again.sendall(head % b"/healthz")
+                return received(again, b"ok").startswith(b"HTTP/1.1 200 ")
+
+        strict.plant.wait_until(admitted, "a place")
+    finally:
+        for connected in opened:
+            connected.close()
+
+
+def test_answer_when_it_is_not_taken_then_the_connection_is_broken_off(strict):
+    ask = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + TOKEN.encode()
+    with socket.socket() as connected:
+        # The kernel holds little on the client's side, and the requests keep coming.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connected.settimeout(60)
+        connected.connect(("127.0.0.1", strict.port))
+        begun = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - begun < 40 * STALL_SECONDS:
+                connected.sendall(ask + b"\r\n\r\n")
+        assert time.monotonic() - begun < 30 * STALL_SECONDS
+    reads_on(strict, 136)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: -1\r\n",
+        b"Content-Length: 5x\r\n",
+        b"Content-Length: 1e3\r\n",
+        b"Transfer-Encoding: gzip\r\n",
+    ],
+)
+def test_post_when_its_length_contradicts_itself_then_400_and_nothing_is_done(strict, head):
+    smuggled = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"
+    kind = b"Content-Type: application/json\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+    with strict.raw() as connected:
+        connected.sendall(POST + kind + head + b"\r\nhello" + smuggled)
+        answer = received(connected)
+    status = int(answer.split()[1])
+    assert status in (400, 501), answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_post_when_more_comes_than_was_declared_then_the_rest_is_no_part_of_it(strict):
+    body = b'{"image": "x"}'
+    kind = b"Content-Type: application/json\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+    with strict.raw() as connected:
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        connected.sendall(POST + kind + length + body + b"and more than that\r\n\r\n")
+        answer = received(connected)
+    assert answer.startswith(b"HTTP/1.1 422 ") and b'"base64"' in answer
+    assert b"HTTP/1.1 400 " in answer
+    reads_on(strict, 137)
 
 
 def test_request_when_it_is_no_http_then_400_and_others_are_served(strict):

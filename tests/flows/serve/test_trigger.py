@@ -152,10 +152,28 @@ def test_line_when_cut_off_in_a_command_then_it_is_not_done(station):
     assert not list((station.plant.layout.state / "expected").glob("*.expected"))
 
 
-def test_connections_when_too_many_then_told_and_those_in_are_served(station):
-    lines = [station.trigger() for _ in range(16)]
+def test_connections_when_one_address_opens_many_then_it_is_told_and_others_are_served(station):
+    # A PLC that opens and never closes must not keep the others out.
+    lines = [station.trigger("127.0.0.9") for _ in range(4)]
     try:
-        assert all(line.say("STATUS").startswith("OK") for line in lines)
+        for line in lines:
+            assert line.say("LAST default")
+        with station.trigger("127.0.0.9") as extra:
+            assert extra.hear().startswith("NG connections 4 of 127.0.0.9 are open")
+        with station.trigger() as other:
+            assert other.say("LAST default")
+    finally:
+        for line in lines:
+            line.__exit__()
+
+
+def test_connections_when_too_many_then_told_and_those_in_are_served(station):
+    lines = [station.trigger(f"127.0.0.{2 + number // 4}") for number in range(16)]
+    try:
+        # All asked before one is heard: silence ends a line here after two seconds.
+        for line in lines:
+            line.send(b"STATUS\r\n")
+        assert all(line.hear().startswith("OK") for line in lines)
         with station.trigger() as extra:
             extra.socket.settimeout(DEADLINE)
             assert extra.hear().startswith("NG connections")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.sources import folder as folder_source
 from flows.sources.filesystem import (
     LOCAL,
     NETWORK,
@@ -16,6 +17,7 @@ from flows.sources.filesystem import (
     is_network,
     mode_for,
 )
+from stages.ports import Site
 
 
 @pytest.fixture
@@ -111,3 +113,25 @@ def test_is_network_when_asked_of_each_list_then_they_do_not_overlap() -> None:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_filesystem_of_when_asked_of_proc_then_this_machine_says_proc() -> None:
     assert filesystem_of("/proc/self") == "proc"
+
+
+@pytest.mark.parametrize(
+    ("mode", "kinds", "said"),
+    [
+        ("auto", ("cifs",), "(cifs), polling"),
+        ("auto", ("ext4", "nfs4"), "(ext4, nfs4), polling"),
+        ("auto", ("ext4",), "(ext4), events"),
+        ("polling", ("ext4",), "(ext4), polling"),
+        ("events", ("ext4",), "(ext4), events"),
+        ("events", ("cifs",), "only seen every 45 s; set mode: auto"),
+        ("events", ("fuse.sshfs",), "only seen every 45 s; set mode: auto"),
+    ],
+)
+def test_probe_when_events_cannot_work_on_a_mount_then_check_says_so(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, mode: str, kinds: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr(folder_source, "filesystems_under", lambda path: kinds)
+    options = folder_source.FolderOptions(inbox="inbox", mode=mode, rescan_seconds=45)
+    told = folder_source.FolderSource(options, Site("st", str(tree))).probe()
+    assert told.endswith(said)
+    assert ("attention" in told) == (mode == "events" and kinds != ("ext4",))
