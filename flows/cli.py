@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import cli_explain, cli_ledger, cli_models, cli_recipe
+from flows.commands import cli_bench, cli_explain, cli_ledger, cli_models, cli_recipe
 from flows.commands.cli_root import Root
 from flows.files.filenames import printable
 from stages.errors import MarkwatchError
@@ -89,20 +89,24 @@ def demo(
     root: Annotated[
         Path, typer.Option("--root", help="folder for the demo; made anew each time")
     ] = Path("demo"),
+    stay: Annotated[
+        bool, typer.Option("--stay", help="go on with the page and the inbox until Ctrl-C")
+    ] = False,
 ) -> None:
-    """Run the whole walk on the sample pictures, with a broker, a camera and a subscriber.
+    """Run the whole walk on the sample pictures, with a broker, a camera, a subscriber and a page.
 
-    Example: markwatch demo
+    Example: markwatch demo --stay
     """
     from flows.commands import demo as demo_flow
 
-    raise typer.Exit(demo_flow.demo(root))
+    raise typer.Exit(demo_flow.demo(root, stay=stay))
 
 
 app.command()(cli_explain.explain)
-for each in (cli_ledger.audit, cli_ledger.replay, cli_ledger.reread, cli_ledger.backup):
+app.command()(cli_ledger.audit)
+for each in (cli_ledger.replay, cli_ledger.reread, cli_ledger.backup, cli_ledger.forget):
     app.command()(each)
-app.command()(cli_models.bench)
+app.command()(cli_bench.bench)
 app.command()(cli_models.evaluate)
 app.command()(cli_models.train)
 app.add_typer(cli_recipe.app)

@@ -22,6 +22,7 @@ from pathlib import Path
 import structlog
 import uuid_utils
 
+from flows.care.sightings import Sightings, is_canary
 from flows.chunks import Waiting
 from flows.configuration.settings import IntakeOptions, Layout
 from flows.endings import looks_complete
@@ -62,6 +63,7 @@ class Intake:
         self._ledger = ledger
         self._clocks = clocks
         self._settler = Settler(options)
+        self.sightings = Sightings(clocks.tick)
         self._arrived: deque[Arrival] = deque()
         self._whole: dict[str, dict[str, Due]] = {}
         self._turns: deque[str] = deque()
@@ -73,8 +75,9 @@ class Intake:
 
     def observe(self, arrival: Arrival) -> None:
         """Take in what a source saw. Safe to call from a source's thread."""
-        with self._guard:
-            self._arrived.append(arrival)
+        if self.sightings.admits(arrival):
+            with self._guard:
+                self._arrived.append(arrival)
 
     @property
     def idle(self) -> bool:
@@ -178,11 +181,20 @@ class Intake:
             if due and (arrival.hint in ("gone", "changed") or _changed(due.arrival, arrival)):
                 self._withdraw(arrival)
         for due in self._settler.due(now):
+            if is_canary(due.arrival.path):
+                self._release(due)
+                continue
             camera = due.arrival.camera
             if camera not in self._whole:
                 self._whole[camera] = {}
                 self._turns.append(camera)
             self._whole[camera][due.arrival.path] = due
+
+    def _release(self, due: Due) -> None:
+        """A canary is not claimed, and takes no camera's turn."""
+        if self._is_whole(due):
+            self.sightings.note_whole(due.arrival.path)
+            self._settler.forget(due.arrival.path)
 
     def _withdraw(self, arrival: Arrival) -> None:
         waiting = self._whole[arrival.camera]

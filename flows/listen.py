@@ -55,6 +55,7 @@ class Listeners:
                         self._note(name, None)
                     # Its files are with the intake by now, so `scanned` is never told too early.
                     self._scanned[name] = time.monotonic()
+                    self._intake.sightings.note_scan(name, events=seen.events)
                     self._wake.set()
                     continue
                 if isinstance(seen, Trouble):

@@ -49,7 +49,9 @@ def configure(options: LogOptions) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Shown("%(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    for name in ("distributed", "tornado", "asyncio", "amqtt", "transitions", "bokeh"):
+    # `python_multipart` tells of every form that is none, so that anybody could fill the log.
+    multipart = "python_multipart"
+    for name in ("distributed", "tornado", "asyncio", "amqtt", "transitions", "bokeh", multipart):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

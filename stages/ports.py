@@ -86,17 +86,41 @@ class Recogniser(Plugin, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a source or sink is told of the installation: the station's name, the root folder."""
+    """What a source or sink is told of the installation: the station's name, the root folder.
+
+    For sources that decide themselves when a file is whole also how long it must be quiet, before
+    its end is looked at and where that says nothing; None for the defaults.
+    """
 
     station: str
     root: str
+    quiet_seconds: float | None = None
+    settle_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScanEnd:
-    """A source has yielded every file that it could see: `files` of them."""
+    """A source has yielded every file that it could see: `files` of them.
+
+    `events` says that until the next scan it is told of new files, and does not only look.
+    """
 
     files: int
+    events: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Perch:
+    """Where a source lets a canary be written as a camera would: its folder, and a name's ending.
+
+    `scan_seconds` is the pause between full scans where it is told of new files, `poll_seconds`
+    that between looks for new files where it is not.
+    """
+
+    folder: Path
+    suffix: str
+    scan_seconds: float
+    poll_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +131,12 @@ class Trouble:
 
 
 class Source(Plugin, Protocol):
-    """Sees new pictures."""
+    """Sees new pictures.
+
+    It may offer a static `perch(options, site, stem)` that gives a `Perch`, None where nothing may
+    be written: then `flows/care/canary.py` proves now and then that what comes there is seen. It
+    raises `ConfigError` if it would pass over names that begin with `stem`.
+    """
 
     def __init__(self, options: Any, site: Site) -> None: ...
 
@@ -232,6 +261,16 @@ class Tells(Protocol):
 
     def tell(self, figures: Mapping[str, Any]) -> None:
         """Tell the far side the station's figures (`flows/audit/figures.py`); never raises."""
+        ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A sink that keeps a connection, which is there or not whether rows come or not."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no connection, with the remedy; None when there is, or none was tried."""
         ...
 
 

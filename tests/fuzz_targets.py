@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz_serving import serving
 from fuzzing import Target
 from made import Clock, failure, image, report
 from PIL import ExifTags, Image, ImageDraw
@@ -19,6 +20,8 @@ from flows.commands.broker import _opening
 from flows.configuration import recipes, settings
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.settings import Layout
+from flows.configuration.yamlfile import parse_layer
+from flows.configuration.yamlrevise import revised
 from flows.endings import looks_complete
 from flows.files.sidecar import SUFFIX, expected_of
 from flows.ledger.log import Claim, Ledger, Outcome
@@ -32,15 +35,17 @@ RECOGNISER = RecogniserChoice(use="trocr")
 def targets(folder: Path) -> list[Target]:
     """Every target, its files in an empty folder."""
     return [
-        Target("decode", 0.3, pictures(), PICTURE_WORDS, decoding(folder)),
-        Target("endings", 0.2, pictures(), PICTURE_WORDS, ending(folder)),
+        Target("decode", 0.26, pictures(), PICTURE_WORDS, decoding(folder)),
+        Target("endings", 0.16, pictures(), PICTURE_WORDS, ending(folder)),
         Target("settings", 0.1, SETTINGS, YAML_WORDS, loading_settings(folder / "settings")),
         Target("recipe", 0.1, RECIPES, YAML_WORDS, loading_recipe(folder / "recipes")),
-        Target("environment", 0.16, VARIABLES, YAML_WORDS, from_environment),
+        Target("draft", 0.05, RECIPES, YAML_WORDS, revising),
+        Target("environment", 0.05, VARIABLES, YAML_WORDS, from_environment),
         Target("ledger, its bytes", 0.02, [ledger(folder)], LEDGER_WORDS, reading(folder)),
         Target("ledger, its cells", 0.02, CELLS, CELL_WORDS, cell(folder)),
         Target("expected codes", 0.05, EXPECTED, [b"\x1b[2J"], sidecar(folder)),
         Target("broker's first packet", 0.05, PACKETS, [b"\xff", b"MQTT", b"\0\4"], admitting),
+        *serving(folder),
     ]
 
 
@@ -159,6 +164,18 @@ def loading_recipe(root: Path) -> Callable[[bytes], str]:
     return run
 
 
+def revising(data: bytes) -> str:
+    """A recipe's text from a browser, into which the form's values are laid."""
+    text = data.decode("utf-8", "replace")
+    wanted = [{"crop": {"box_px": [0, 0, 9, 9]}}]
+    try:
+        found, kept = revised(text, {**parse_layer(text, "t").values, "preprocess": wanted})
+    except ConfigError:
+        return "refused"
+    assert parse_layer(found, "t").values["preprocess"] == wanted
+    return "changed in place" if kept else "written anew"
+
+
 VARIABLES = [
     b"MARKWATCH__SINKS__MQTT__PORT=1884",
     b'MARKWATCH__SINKS={"mqtt": null, "a": {"use": "csv"}}',
@@ -177,6 +194,7 @@ def from_environment(data: bytes) -> str:
     return "loaded"
 
 
+DELAYS = ("seconds", "typical_seconds", "events_seconds", "scan_seconds", "late_seconds")
 LEDGER_WORDS = [b"CREATE TABLE", b"SQLite format 3\0", b"\xff\xff\xff\x7f", b"NULL", b"{}", b"[[["]
 _ROOTS: dict[Path, tuple[Path, bytes]] = {}
 
@@ -199,6 +217,10 @@ def _root(folder: Path) -> tuple[Path, bytes]:
                     opened.commit([Outcome(one, f"data/archive/{number}")], "st")
             opened.set_conditions({"recipe x": "is wrong"})
             opened.places.sink_failed("csv", "no space left")
+            opened.places.open("old", "first")
+            opened.forgetting.forget("old")
+            opened.canaries.begin("folder", "/gone/canary.png")
+            opened.canaries.tell("folder", Clock()(), **dict.fromkeys(DELAYS, 0.5))
         with contextlib.closing(sqlite3.connect(layout.ledger)) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             db.execute("PRAGMA journal_mode=DELETE")

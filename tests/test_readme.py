@@ -92,6 +92,7 @@ def test_readme_when_it_names_commands_then_they_exist():
         "replay",
         "reread",
         "backup",
+        "forget",
         "explain",
         "recipe",
         "bench",

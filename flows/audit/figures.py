@@ -11,11 +11,17 @@ import sqlite3
 from datetime import datetime
 from typing import Any
 
-from flows.ledger.places import position_in
+from flows.ledger.canaries import told_in
+from flows.ledger.forgetting import forgotten_in
+from flows.ledger.places import position_in, sums_in
 
 
 def figures(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
-    """The figures of one moment, as they go into `--json`: images, cameras, sinks, conditions."""
+    """The figures of one moment, as they go into `--json`: images, cameras, sinks, conditions.
+
+    Beside them, and in none of their sums: the canaries, by source, how long the last one took; and
+    what sinks had, and were given up with, when a person said to forget them.
+    """
     conditions = dict(db.execute("SELECT name, words FROM conditions ORDER BY name").fetchall())
     counts = _images(db)
     sinks = _sinks(db, now)
@@ -23,7 +29,8 @@ def figures(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
     balanced = images["seen"] == images["reported"] + images["in_work"] and all(
         sink["balanced"] for sink in sinks.values()
     )
-    return {**counts, "sinks": sinks, "balanced": balanced, "conditions": conditions}
+    told = {"conditions": conditions, "canaries": told_in(db), "forgotten": forgotten_in(db)}
+    return {**counts, "sinks": sinks, "balanced": balanced, **told}
 
 
 def brief(found: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +41,7 @@ def brief(found: dict[str, Any]) -> dict[str, Any]:
         "sinks": {name: {key: sink[key] for key in keys} for name, sink in found["sinks"].items()},
         "balanced": found["balanced"],
         "conditions": found["conditions"],
+        "canaries": found["canaries"],
     }
 
 
@@ -56,7 +64,6 @@ def _images(db: sqlite3.Connection) -> dict[str, Any]:
 
 def _sinks(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
     (head,) = db.execute("SELECT head FROM log").fetchone()
-    rows = dict(db.execute("SELECT camera, SUM(rows) FROM daily GROUP BY camera").fetchall())
     found = {}
     for record in db.execute("SELECT * FROM sinks ORDER BY name").fetchall():
         name = record["name"]
@@ -66,7 +73,7 @@ def _sinks(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
             owed and db.execute("SELECT read_at FROM rows WHERE seq=?", (owed[0] + 1,)).fetchone()
         )
         age = (now - datetime.fromisoformat(oldest[0])).total_seconds() if oldest else None
-        cameras = _by_camera(db, name, rows)
+        cameras = sums_in(db, name)
         pending = position.pending(head)
         sums = {
             key: sum(camera[key] for camera in cameras.values())
@@ -83,34 +90,4 @@ def _sinks(db: sqlite3.Connection, now: datetime) -> dict[str, Any]:
             "balanced": sums["pending"] == pending
             and all(camera["pending"] >= 0 for camera in cameras.values()),
         }
-    return found
-
-
-def _by_camera(
-    db: sqlite3.Connection, sink: str, rows: dict[str, int]
-) -> dict[str, dict[str, int]]:
-    """Committed, delivered, dead and pending of each camera by the tallies alone.
-
-    Rows that the sink does not subscribe to count as committed until it has passed over them.
-    """
-    tallies = {
-        record["camera"]: record
-        for record in db.execute(
-            "SELECT camera, SUM(delivered) AS delivered, SUM(dead) AS dead, SUM(passed) AS passed"
-            " FROM tallies WHERE sink=? GROUP BY camera",
-            (sink,),
-        )
-    }
-    found = {}
-    for camera in sorted(rows.keys() | tallies.keys()):
-        tally = tallies.get(camera)
-        delivered, dead, passed = tally[1:] if tally else (0, 0, 0)
-        committed = rows.get(camera, 0) - passed
-        if committed or delivered or dead:
-            found[camera] = {
-                "committed": committed,
-                "delivered": delivered,
-                "dead": dead,
-                "pending": committed - delivered - dead,
-            }
     return found

@@ -44,6 +44,7 @@ def check_ledger(db: sqlite3.Connection) -> Iterator[Difference]:
     yield from _pictures(db)
     for (name,) in db.execute("SELECT name FROM sinks ORDER BY name").fetchall():
         yield from _sink(db, name)
+    yield from _forgotten(db)
 
 
 def _log(db: sqlite3.Connection) -> Iterator[Difference]:
@@ -173,6 +174,20 @@ def _sink(db: sqlite3.Connection, name: str) -> Iterator[Difference]:
         if have > counted or (have < counted and not pruned):
             words = f"{counted} dead letters of camera {which[1]} on {which[0]}, but {have} kept"
             yield Difference(where, words, RESTORE)
+
+
+def _forgotten(db: sqlite3.Connection) -> Iterator[Difference]:
+    """What forgotten sinks had keeps its sum, which is no more than was committed."""
+    rows = dict(db.execute("SELECT camera, SUM(rows) FROM daily GROUP BY camera").fetchall())
+    for record in db.execute("SELECT * FROM forgotten ORDER BY at, sink, camera"):
+        committed = record["committed"]
+        settled = record["delivered"] + record["dead"] + record["given_up"]
+        if committed != settled or committed > rows.get(record["camera"], 0):
+            words = (
+                f"forgotten with {committed} rows of camera {record['camera']}, of which {settled} "
+                f"are accounted for and {rows.get(record['camera'], 0)} were ever committed"
+            )
+            yield Difference(f"sink {record['sink']}", words, RESTORE)
 
 
 def _joined(start: int, spans: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:

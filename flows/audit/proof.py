@@ -122,3 +122,10 @@ def _print_account(console: Console, site: Settings, account: dict[str, Any]) ->
         for camera, sums in sink["cameras"].items():
             table.add_row(name, camera, *(str(number) for number in sums.values()))
     console.print(table, highlight=False, markup=False)
+    for gone in account["forgotten"]:
+        console.print(
+            f"{gone['sink']}, forgotten {gone['at'][:10]}: {gone['committed']} committed ="
+            f" {gone['delivered']} delivered + {gone['dead']} dead + {gone['given_up']} given up",
+            highlight=False,
+            markup=False,
+        )

@@ -75,6 +75,7 @@ class Retention:
         """
         options = self._options
         self._finish()
+        self._forget()
         for top, days, megabytes in (
             (self._layout.archive, options.archive_days, options.archive_mb),
             (self._layout.failed, options.failed_days, options.failed_mb),
@@ -88,6 +89,13 @@ class Retention:
         if options.ledger_days is not None:
             self._remove_rows(options.ledger_days)
         self._warn(site, told)
+
+    def _forget(self) -> None:
+        """Forget the sinks that somebody wishes to be forgotten, but none that is configured."""
+        for name in self._ledger.forgetting.wanted():
+            if name not in self._settings.sinks:
+                rows = self._ledger.forgetting.forget(name)
+                self._log.info("sink forgotten", sink=name, given_up=rows)
 
     def _remove_pictures(self, top: Path, days: float | None, megabytes: int | None) -> None:
         count = 0
@@ -181,7 +189,8 @@ class Retention:
         places = self._ledger.places
         return {
             f"retention for sink {name}": "rows stay in the ledger for it, but it is not "
-            "configured any more: configure it again until it has them"
+            "configured any more: configure it again until it has them, or "
+            f"`markwatch forget {name}`"
             for name in names
             if name not in self._settings.sinks and places.position(name).pending(head)
         }

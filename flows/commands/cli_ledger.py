@@ -1,4 +1,4 @@
-"""The commands of those who look after the ledger: audit, replay, reread, backup."""
+"""The commands of those who look after the ledger: audit, replay, reread, backup, forget."""
 
 from __future__ import annotations
 
@@ -88,3 +88,19 @@ def backup(
     from flows.commands import backup as backup_flow
 
     raise typer.Exit(backup_flow.backup(root, target))
+
+
+def forget(
+    root: Root,
+    sink: Annotated[str, typer.Argument(help="name of a sink that is configured no more")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="give up the rows that it was not given")
+    ] = False,
+) -> None:
+    """Let the ledger no longer keep rows for a sink that is configured no more; audit counts it on.
+
+    Example: markwatch forget old-csv --yes
+    """
+    from flows.commands import forget as forget_flow
+
+    raise typer.Exit(forget_flow.forget(root, sink, sure=yes))

@@ -30,7 +30,10 @@ def show(root: Path, *, as_json: bool) -> None:
     found = shown(status(Layout(root), datetime.now(UTC)))
     for name in found["sinks"].keys() - site.sinks.keys():
         waiting = found["sinks"][name]["pending"]
-        found["conditions"][f"sink {name}"] = f"is not configured any more; {waiting} rows wait"
+        found["conditions"][f"sink {name}"] = (
+            f"is not configured any more; {waiting} rows wait: configure it again, or "
+            f"`markwatch forget {name}`"
+        )
     if as_json:
         sys.stdout.write(json.dumps({"station": site.station, **found}, ensure_ascii=False) + "\n")
         return
@@ -63,6 +66,8 @@ def show(root: Path, *, as_json: bool) -> None:
             sink["error"] or "",
         )
     console.print(sinks, highlight=False, markup=False)
+    if found["canaries"]:
+        console.print(_canaries(found["canaries"]), highlight=False, markup=False)
     wrong = [name for name, sink in found["sinks"].items() if not sink["balanced"]]
     if wrong:
         console.print(
@@ -72,6 +77,18 @@ def show(root: Path, *, as_json: bool) -> None:
         )
     for name, words in found["conditions"].items():
         console.print(f"attention: {name}: {words}", style="yellow", highlight=False, markup=False)
+
+
+def _canaries(found: dict[str, Any]) -> Table:
+    """How long the last canary of each source took, by which way, and how late that was."""
+    table = Table(
+        "canary", "found after", "typically", "by event", "by scan", "late", "at", box=None
+    )
+    keys = ("seconds", "typical_seconds", "events_seconds", "scan_seconds", "late_seconds")
+    for name, canary in found.items():
+        taken = ("-" if canary[key] is None else f"{canary[key]:.2f} s" for key in keys)
+        table.add_row(name, *taken, canary["written_at"][:19].replace("T", " "))
+    return table
 
 
 def status(layout: Layout, now: datetime) -> dict[str, Any]:

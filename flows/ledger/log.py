@@ -17,8 +17,10 @@ from typing import Any
 
 from flows import vocabulary
 from flows.care.pruning import Pruning
+from flows.ledger.canaries import CanaryNotes
 from flows.ledger.committing import commit_one
 from flows.ledger.file import LedgerFile
+from flows.ledger.forgetting import Forgetting
 from flows.ledger.places import Places
 from flows.ledger.records import Claim, Outcome, Unfinished, unfinished_of
 from flows.ledger.wishes import Wishes
@@ -35,6 +37,8 @@ class Ledger(LedgerFile):
         self.places = Places(self._transaction, self._reading, clock)
         self.wishes = Wishes(self._transaction, self._reading)
         self.pruning = Pruning(self._transaction, self._reading)
+        self.canaries = CanaryNotes(self._transaction, self._reading)
+        self.forgetting = Forgetting(self._transaction, self._reading, clock)
 
     # intake
 
@@ -116,7 +120,8 @@ class Ledger(LedgerFile):
         """Every picture that is not archived yet, oldest first."""
         with self._guard:
             found = self._db.execute(
-                "SELECT * FROM images WHERE state != 'archived' ORDER BY id"
+                # Named, or the planner reads every picture that there ever was for the order.
+                "SELECT * FROM images INDEXED BY images_open WHERE state != 'archived' ORDER BY id"
             ).fetchall()
         return [unfinished_of(record, self._root) for record in found]
 

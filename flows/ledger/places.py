@@ -48,6 +48,8 @@ class Places:
         """
         wanted = Subscription(0, _ordered(cameras), _ordered(statuses))
         with self._transaction() as db:
+            # It is configured again: what was wished for while it was not is withdrawn.
+            db.execute("DELETE FROM forgets WHERE sink=?", (sink,))
             head, pruned = db.execute("SELECT head, pruned FROM log").fetchone()
             at = head if start == "now" else pruned
             is_new = db.execute(
@@ -184,6 +186,35 @@ def floor_in(db: sqlite3.Connection) -> int:
     (head,) = db.execute("SELECT head FROM log").fetchone()
     names = [name for (name,) in db.execute("SELECT name FROM sinks")]
     return min((position_in(db, name).floor(head) for name in names), default=head)
+
+
+def sums_in(db: sqlite3.Connection, sink: str) -> dict[str, dict[str, int]]:
+    """Committed, delivered, dead and pending of each camera by a sink's tallies alone.
+
+    Rows that the sink does not subscribe to count as committed until it has passed over them.
+    """
+    rows = dict(db.execute("SELECT camera, SUM(rows) FROM daily GROUP BY camera").fetchall())
+    tallies = {
+        record["camera"]: record
+        for record in db.execute(
+            "SELECT camera, SUM(delivered) AS delivered, SUM(dead) AS dead, SUM(passed) AS passed"
+            " FROM tallies WHERE sink=? GROUP BY camera",
+            (sink,),
+        )
+    }
+    found = {}
+    for camera in sorted(rows.keys() | tallies.keys()):
+        tally = tallies.get(camera)
+        delivered, dead, passed = tally[1:] if tally else (0, 0, 0)
+        committed = rows.get(camera, 0) - passed
+        if committed or delivered or dead:
+            found[camera] = {
+                "committed": committed,
+                "delivered": delivered,
+                "dead": dead,
+                "pending": committed - delivered - dead,
+            }
+    return found
 
 
 def _ordered(names: Sequence[str] | None) -> tuple[str, ...] | None:

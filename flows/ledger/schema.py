@@ -163,4 +163,37 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # When each camera sent something, for those that fall silent.
         "CREATE INDEX images_arrived ON images (camera, arrived_at)",
     ),
+    (
+        # A canary's file is noted before it is made, so that no crash leaves one behind.
+        """CREATE TABLE canaries (
+            source TEXT PRIMARY KEY,
+            path BLOB,
+            written_at TEXT,
+            seconds REAL,
+            typical_seconds REAL,
+            events_seconds REAL,
+            scan_seconds REAL,
+            late_seconds REAL
+        ) WITHOUT ROWID""",
+        # What a sink had, and what it was still owed, when a person said to forget it.
+        """CREATE TABLE forgotten (
+            sink TEXT NOT NULL,
+            at TEXT NOT NULL,
+            camera TEXT NOT NULL,
+            committed INTEGER NOT NULL,
+            delivered INTEGER NOT NULL,
+            dead INTEGER NOT NULL,
+            given_up INTEGER NOT NULL,
+            PRIMARY KEY (sink, at, camera)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE forgets (
+            sink TEXT PRIMARY KEY,
+            wanted_at TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
+    (
+        # What is asked for most beside the log's end: one camera, and what was not read.
+        "CREATE INDEX rows_camera ON rows (camera)",
+        "CREATE INDEX rows_attention ON rows (status) WHERE status != 'read'",
+    ),
 )

@@ -1,15 +1,15 @@
 """Pictures that somebody wishes to be read again; in the ledger until they are reported anew.
 
-A wish is the one thing that another process than the writer may put into the ledger (`reread`
-beside a running `watch`): a single short transaction that touches nothing else. `tries` is counted
-before a picture is read, so that one that brings the flow down is not taken for ever.
+A wish is the one thing that another process than the writer may put into the ledger (`reread` and
+`forget` beside a running `watch`): a single short transaction that touches nothing else. `tries` is
+counted before a picture is read, so that one that brings the flow down is not taken for ever.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from flows.ledger import file as ledger_file
@@ -48,19 +48,35 @@ class Wishes:
 
 
 def wish(path: Path, ids: Iterable[str], now: str) -> None:
-    """Put wishes into a ledger that another process may have open for writing.
+    """Wish for pictures to be read again, in a ledger that another process may have open.
 
     Raises:
         ConfigError: another markwatch wrote its schema.
     """
-    with ledger_file.Snapshot(path):
-        pass
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as db:
-        db.execute("PRAGMA synchronous=FULL")
-        db.execute("BEGIN IMMEDIATE")
+    with _beside(path) as db:
         db.executemany(
             "INSERT INTO rereads (image, wanted_at) SELECT id, ? FROM images"
             " WHERE id=? AND state='archived' AND discard IS NULL ON CONFLICT (image) DO NOTHING",
             [(now, key) for key in ids],
         )
+
+
+def wish_forgotten(path: Path, sink: str, now: str) -> None:
+    """Wish for a sink to be forgotten, in a ledger that another process may have open.
+
+    Raises:
+        ConfigError: another markwatch wrote its schema.
+    """
+    with _beside(path) as db:
+        db.execute("INSERT OR REPLACE INTO forgets (sink, wanted_at) VALUES (?, ?)", (sink, now))
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[sqlite3.Connection]:
+    with ledger_file.Snapshot(path):
+        pass
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as db:
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("BEGIN IMMEDIATE")
+        yield db
         db.execute("COMMIT")

@@ -6,6 +6,7 @@ names fields of `flows/vocabulary.py` and can give them a format, as in `{seq:08
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,6 +16,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from flows import vocabulary
+
+MOST_CHARACTERS = 1000
+"""A slip of the finger in a width, `{seq:80000000000d}`, would take all memory."""
 
 _FORMATTER = string.Formatter()
 
@@ -58,6 +62,8 @@ def fields_of(template: str) -> tuple[str, ...]:
             continue
         if conversion or not name.isidentifier() or "{" in (form or ""):
             raise ValueError(f"{{{name}}} may only be the name of a field and its format")
+        if any(int(number) > MOST_CHARACTERS for number in re.findall(r"\d+", form or "")):
+            raise ValueError(f"{{{name}}} may be at most {MOST_CHARACTERS} characters wide")
         names.append(name)
     return tuple(names)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+FILE = "copied.sqlite"
 FORGET = timedelta(days=30)
 BUSY_SECONDS = 30
 
@@ -149,3 +150,22 @@ class Copied:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def set_down(db: sqlite3.Connection) -> int:
+    """Make a backup's copy of the file forget what was on its way; returns how many were.
+
+    A backup holds no pictures: what was copied, and perhaps not claimed yet, is to be copied again.
+    """
+    on_the_way = db.execute(
+        "SELECT inbox, name, size, mtime_ns FROM copies WHERE state='there'"
+    ).fetchall()
+    for inbox, name, size, mtime_ns in on_the_way:
+        for (path,) in db.execute(
+            "SELECT path FROM seen WHERE size=? AND mtime_ns=?", (size, mtime_ns)
+        ).fetchall():
+            if path.startswith(os.path.join(inbox, b"")) and os.path.basename(path) == name:
+                db.execute("DELETE FROM seen WHERE path=?", (path,))
+    db.execute("DELETE FROM copies")
+    db.commit()
+    return len(on_the_way)

@@ -24,14 +24,15 @@ from pathlib import Path
 import structlog
 import uuid_utils
 
+from flows.care.sightings import is_canary
 from flows.endings import looks_complete
 from flows.files import durable
 from flows.files.filenames import printable
 from flows.files.opening import open_regular, without_links
 from flows.files.sidecar import SUFFIX
 from flows.settle import Due, SettleOptions, Settler
-from flows.sources.copied import Copied, Copy
-from stages.ports import ScanEnd, Trouble
+from flows.sources.copied import FILE, Copied, Copy
+from stages.ports import ScanEnd, Site, Trouble
 from stages.records import Arrival
 
 MOST_WAITING = 64
@@ -44,12 +45,12 @@ SIDECAR_BYTES = 4096
 class Copying:
     """Turns what is seen on one share into copies under one root."""
 
-    def __init__(self, root: str, inbox: str) -> None:
+    def __init__(self, root: str, inbox: str, settle: SettleOptions) -> None:
         state = Path(root, "data", "state")
         self._folder = state / "copies"
-        self._path = state / "copied.sqlite"
+        self._path = state / FILE
         self._inbox = inbox
-        self._settler = Settler(SettleOptions())
+        self._settler = Settler(settle)
         self._whole: dict[str, deque[Due]] = {}
         self._waiting: dict[str, Copy] = {}
         self._troubles: dict[str, str] = {}
@@ -96,6 +97,9 @@ class Copying:
         yield from map(self._arrival, self._waiting.values())
 
     def _observe(self, arrival: Arrival) -> None:
+        if is_canary(arrival.path):
+            # Another station's, which claims from this share by moving.
+            return
         if self._present is not None:
             self._present.add(arrival.path)
         if arrival.hint == "gone":
@@ -260,6 +264,12 @@ class Copying:
             self._present, self._sweep_at = None, now + SWEEP_SECONDS
         elif self._present is None and now >= self._sweep_at:
             self._present = set()
+
+
+def settle_options(site: Site) -> SettleOptions:
+    """How long a file must be quiet before it is copied: as long as any other of the site."""
+    given = {"quiet_seconds": site.quiet_seconds, "settle_seconds": site.settle_seconds}
+    return SettleOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def _content(path: str) -> bytes | None:

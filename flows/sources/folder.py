@@ -19,7 +19,7 @@ from typing import ClassVar, Self
 import structlog
 
 from flows.files.filenames import printable
-from flows.sources.copying import Copying
+from flows.sources.copying import Copying, settle_options
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
 from flows.sources.folder_options import FolderOptions
@@ -45,7 +45,7 @@ class FolderSource:
 
     def __init__(self, options: FolderOptions, site: Site) -> None:
         self._options = options
-        self._root = site.root
+        self._site = site
         self._inbox = os.path.join(site.root, options.inbox)
         self._log = structlog.get_logger("markwatch.sources.folder")
         self._over = threading.Event()
@@ -107,7 +107,8 @@ class FolderSource:
         With `claim: copy` these are the copies of what is there.
         """
         if self._options.claim == "copy":
-            yield from Copying(self._root, self._inbox).arrivals(self._seen(stop))
+            copying = Copying(self._site.root, self._inbox, settle_options(self._site))
+            yield from copying.arrivals(self._seen(stop))
         else:
             yield from (each for each in self._seen(stop) if each is not None)
 
@@ -152,8 +153,15 @@ class FolderSource:
                 "picture out of it: give this user the right to write there, or set claim: copy"
             )
         kinds = filesystems_under(os.path.realpath(self._inbox))
-        mode = mode_for(kinds) if self._options.mode == "auto" else self._options.mode
-        return f"{printable(self._inbox)} ({', '.join(kinds)}), {mode}"
+        able = mode_for(kinds)
+        mode = able if self._options.mode == "auto" else self._options.mode
+        found = f"{printable(self._inbox)} ({', '.join(kinds)}), {mode}"
+        if mode == "events" and able == "polling":
+            found += (
+                "\nattention: there the kernel does not tell of files that others write, so they "
+                f"are only seen every {self._options.rescan_seconds:g} s; set mode: auto"
+            )
+        return found
 
     def _trouble(self) -> str | None:
         """What keeps this source from seeing, in words for a person."""

@@ -1,4 +1,4 @@
-"""An inbox: where it is, how it is watched, which names in it are pictures, how they are claimed."""
+"""An inbox: where it is, how it is watched, which names are pictures, how they are claimed."""
 
 from __future__ import annotations
 

@@ -47,9 +47,10 @@ class Looks:
             if path is not None:
                 found.append(path)
                 del self._at[path]
-            resting = resting + 1 if path is None else 0
+                resting = 0
             if self._queues[folder]:
                 self._turns.append(folder)
+                resting += path is None
             else:
                 del self._queues[folder]
         return found

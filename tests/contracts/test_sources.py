@@ -17,8 +17,9 @@ from typing import get_args
 
 import pytest
 
+from flows.care.sightings import STEM, is_canary, new_name
 from stages.options import Options
-from stages.ports import ScanEnd, Site, Trouble
+from stages.ports import Perch, ScanEnd, Site, Trouble
 from stages.records import Arrival, Hint
 
 POINTS = {point.name: point for point in importlib.metadata.entry_points(group="markwatch.sources")}
@@ -159,6 +160,28 @@ def test_source_when_pictures_come_then_each_is_yielded_again_and_again(
             if min(times.values()) >= 2 and 2 in ends:
                 stop.set()
     assert len(times) == 2
+
+
+def test_source_when_it_offers_a_perch_then_a_canary_written_there_is_seen_and_no_other_name(
+    name: str, made: object, tmp_path: Path
+) -> None:
+    plugin = POINTS[name].load()
+    if not hasattr(plugin, "perch"):
+        pytest.skip(f"the source {name} offers no place for a canary")
+    perch = plugin.perch(plugin.Options(), Site("station-1", str(tmp_path)), STEM)
+    assert isinstance(perch, Perch) and perch.scan_seconds > 0 and perch.poll_seconds > 0
+    assert list(tmp_path.iterdir()) == []
+    perch.folder.mkdir(parents=True)
+    staged = perch.folder / f".{new_name(perch.suffix)}.part"
+    staged.write_bytes(b"canary")
+    with made:
+        arrivals = made.arrivals(threading.Event())
+        seen = next(each for each in arrivals if isinstance(each, ScanEnd))
+        assert seen.files == 0
+        final = perch.folder / new_name(perch.suffix)
+        staged.rename(final)
+        found = next(each for each in arrivals if isinstance(each, Arrival))
+        assert Path(found.path).name == final.name and is_canary(found.path)
 
 
 def test_source_when_it_is_entered_again_then_it_sees_again(

@@ -64,7 +64,7 @@ def _line(gate: Gate, asked: argparse.Namespace) -> tuple[str, ...]:
             found = ("", str(reason), "not here")
         except Exception as error:
             traceback.print_exc()
-            found = ("", f"{type(error).__name__}: {error}"[:500], "BROKEN")
+            found = ("", f"{type(error).__name__}: {error}"[:1500], "BROKEN")
     return name, *found, f"{time.monotonic() - began:.0f}"
 
 

@@ -40,6 +40,8 @@ def share_away(trial: Trial) -> Figures:
         (share / "cam").mkdir(parents=True)
         source = f"{{mode: {mode}, inbox: '{share}', poll_seconds: 0.2"
         site = SITE.replace("{poll_seconds: 0.1", f"{source}, rescan_seconds: {RESCAN_SECONDS}")
+        # A canary might lie in the folder that stands for an empty mount, which is removed.
+        site += "canary: {every_minutes: 0}\n"
         plant = trial.plant(mode, site, RECIPE)
         faults = Faults(trial.folder / f"{mode}-faults")
         plant.start(**shimmed(share, fault=faults.path))

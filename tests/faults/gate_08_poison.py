@@ -1,8 +1,9 @@
 """Bad files and bad engines, among good pictures that must not suffer from them.
 
-First the corpus of `tests/poison.py`: a block of good pictures alone and one with the corpus beside
-them in turns, so that whatever else the machine does falls on both. Then recognisers that crash,
-hang, leak, lie and raise, with a worker process; and a flow that is killed while one hangs.
+The corpus of `tests/poison.py`, and recognisers that crash, hang, leak and lie, each among good
+pictures in blocks with and without them (`neighbours.py`); and a flow that is killed while one
+hangs. What is wrong with a picture comes back, each time, with its reason and the way to read it
+again.
 """
 
 from __future__ import annotations
@@ -11,11 +12,7 @@ import itertools
 import json
 import os
 import shutil
-import statistics
-import threading
-import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,48 +20,60 @@ from typing import Any
 import markwatch_faults as engine
 import poison
 from faults.gate import Figures, Gate, Trial
-from faults.pictures import RECIPE, SITE, content, drop
+from faults.neighbours import Delays, in_turns
+from faults.pictures import RECIPE, SITE, content
 from faults.progress import wait_on
 from plants import Plant, run
 
-PER_SECOND = 10.0
-CAMERAS = 2
 RATIO = 1.25
 ENOUGH = 200
 """With fewer pictures a quantile says more about the machine than about its neighbours."""
 
 ATTEMPTS = 3
 DEADLINE_SECONDS = 4
+WORKER = (
+    f"scheduler: worker, memory_limit_mb: 1024, deadline_seconds: {DEADLINE_SECONDS},"
+    " patience_seconds: 0.5, standby_after_seconds: 0"
+)
 GAVE_UP = f"gave up after {ATTEMPTS} attempts: "
-LEVELS = {
-    "crash": (engine.CRASH, f"{GAVE_UP}the worker died"),
-    "hang": (engine.HANG, f"{GAVE_UP}the worker died: restarted after a deadline"),
-    "leak": (engine.LEAK, f"{GAVE_UP}the worker died"),
+LIES = {
     "raise": (engine.RAISE, f"{GAVE_UP}the engine says no"),
     "bug": (engine.BUG, "ZeroDivisionError"),
     "too few texts": (engine.SHORT, "did not return one transcript per crop"),
     "no number": (engine.NAN, "cannot be written"),
 }
-NEEDS_WORKER = ("crash", "hang", "leak")
+KILLS = {
+    "crash": {"crash": (engine.CRASH, f"{GAVE_UP}the worker died")},
+    "hang": {"hang": (engine.HANG, f"{GAVE_UP}the worker died: restarted after a deadline")},
+    "leak": {"leak": (engine.LEAK, f"{GAVE_UP}the worker died")},
+}
+COMES_AND_GOES = (
+    "chunk lost",
+    "standby ready",
+    "the standby has the line",
+    "the worker has the line again",
+)
 
 
 def bad_company(trial: Trial) -> Figures:
     """Drop the corpus and the engines' triggers among good pictures; look at all of them."""
-    delays, files = _corpus(trial)
-    alone, beside = (_p95(delays[kind]) for kind in ("alone", "beside"))
-    if len(delays["alone"]) >= ENOUGH:
-        words = f"p95 {alone:.3f} s alone, {beside:.3f} s beside the corpus"
-        trial.expect_in_time(beside <= RATIO * alone, words)
+    found, files = _corpus(trial)
+    found |= _engines(trial)
     measured: dict[str, Any] = {
-        "neighbours' p95 alone, s": alone,
-        "beside the corpus": f"{beside / alone:.2f} times",
-        **_engines(trial),
+        f"p95 beside {kind}": delays.line() for kind, delays in found.items()
     }
     if trial.scale:
         measured["reads of a hang, killed between"] = _killed_while_it_hangs(trial)
+    slow = [
+        kind
+        for kind, delays in found.items()
+        if len(delays.alone) >= ENOUGH and delays.ratio > RATIO
+    ]
+    trial.expect_in_time(not slow, f"too slow beside {', '.join(slow)}: {measured}")
+    good = sum(len(delays.alone) + len(delays.beside) for delays in found.values())
     return Figures(
-        size=f"{files} bad and odd files, {len(_kinds(trial))} broken engines,"
-        f" {sum(map(len, delays.values())):,} neighbours",
+        size=f"{files} bad and odd files, {len(found) - 1} ways to break an engine,"
+        f" {good:,} neighbours",
         measured=measured,
     )
 
@@ -72,28 +81,31 @@ def bad_company(trial: Trial) -> Figures:
 GATE = Gate(8, "poison", bad_company)
 
 
-def _corpus(trial: Trial) -> tuple[dict[str, list[float]], int]:
-    """Blocks with and without the corpus: the neighbours' delays by block, and how many files."""
+def _corpus(trial: Trial) -> tuple[dict[str, Delays], int]:
+    """The neighbours' delays beside the corpus, and how many files it was."""
     plant = _plant(trial, "corpus", isolated=bool(trial.scale))
     plant.start()
     plant.wait_for("watching")
-    delays: dict[str, list[float]] = {"alone": [], "beside": []}
-    count, files, bad = trial.of(100, 12), 0, 0
-    for _ in range(trial.of(5, 1)):
-        for kind, found in delays.items():
-            cases = _cases(trial) if kind == "beside" else []
-            files += len(cases)
+    size, blocks = trial.of(100, 12), trial.of(5, 1)
+    cases: list[poison.Case] = []
+    total, bad = 0, 0
+
+    def others() -> list[Callable[[], object]]:
+        cases[:] = _cases(trial)
+        return [partial(_move, case.path, plant.inbox("poison")) for case in cases]
+
+    def settled(count: int) -> None:
+        nonlocal total, bad
+        total += size + count
+        plant.wait_until(lambda: plant.reported() == total, "the whole block")
+        if count:
             bad += sum(not case.readable for case in cases)
-            moves = [partial(_move, case.path, plant.inbox("poison")) for case in cases]
-            good = sum(map(len, delays.values()))
-            found += _block(plant, range(good, good + count), moves)
-            plant.wait_until(
-                lambda due=good + count + files: plant.reported() == due, "the whole block"
-            )
             for case in cases:
                 _judge(trial, plant, case.path.name, case.words)
+
+    delays = in_turns(plant, range(2 * size * blocks), blocks, others, settled)
     _end(trial, plant, failed=bad)
-    return delays, files
+    return {"bad files": delays}, total - 2 * size * blocks
 
 
 def _cases(trial: Trial) -> list[poison.Case]:
@@ -109,57 +121,53 @@ def _move(path: Path, folder: Path) -> None:
     os.rename(source, os.path.join(os.fsencode(folder), os.path.basename(source)))
 
 
-def _block(plant: Plant, numbers: range, others: Sequence[Callable[[], object]]) -> list[float]:
-    """Drop these good pictures at their pace and the others among them; the good ones' delays."""
-    dropped_at: dict[str, float] = {}
-    pause = threading.Event()
-    for place, number in enumerate(numbers):
-        dropped_at[f"{number:06d}.png"] = time.time()
-        drop(plant.inbox(f"cam-{number % CAMERAS}"), number)
-        for other in others[place :: len(numbers)]:
-            other()
-        pause.wait(1 / PER_SECOND)
-    plant.wait_until(lambda: dropped_at.keys() <= _read_at(plant).keys(), "the good pictures")
-    read_at = _read_at(plant)
-    return [read_at[name] - at for name, at in dropped_at.items()]
+def _engines(trial: Trial) -> dict[str, Delays]:
+    """The neighbours' delays beside each way to break an engine; each is given up for its reason.
 
-
-def _read_at(plant: Plant) -> dict[str, float]:
-    found = plant.query(
-        "SELECT name, read_at FROM images JOIN rows ON rows.image = images.id"
-        " WHERE images.camera LIKE 'cam-%'"
-    )
-    return {name: datetime.fromisoformat(at).timestamp() for name, at in found}
-
-
-def _engines(trial: Trial) -> dict[str, float]:
-    """What breaks an engine among good pictures: each is given up for its own reason."""
-    kinds = _kinds(trial)
+    One bad picture comes in each block, and each lie in a block of its own.
+    """
     plant = _plant(trial, "engines", isolated=bool(trial.scale))
     plant.start()
     plant.wait_for("watching")
-    count, broken = trial.of(200, 8), itertools.count(1_000_000)
-    breakers = [
-        partial(_write, plant.inbox("bad") / f"{kind}.png", content(next(broken), level))
-        for kind, (level, _) in kinds.items()
-    ]
-    # One at a time, far apart: what they cost their neighbours is then told apart.
-    spread = [act for each in breakers for act in (each, *[_nothing] * (count // len(kinds) - 1))]
-    delays = _block(plant, range(count), spread)
-    wait_on(plant, lambda: plant.reported() == count + len(kinds), "giving up the bad ones")
-    for kind, (_, words) in kinds.items():
-        _judge(trial, plant, f"{kind}.png", words)
-    _end(trial, plant, failed=len(kinds))
-    return {
-        "beside broken engines, median s": statistics.median(delays),
-        "p95 s": _p95(delays),
-        "slowest s": max(delays),
-    }
+    if trial.scale:
+        plant.wait_for("standby ready")
+    size = trial.of(200, 8)
+    start, total, failed = 0, 0, 0
+    broken = itertools.count(1_000_000)
+    dropped: dict[str, str] = {}
+
+    def others(each: Iterator[tuple[int, str]]) -> list[Callable[[], object]]:
+        level, words = next(each)
+        number = next(broken)
+        dropped[f"{number}.png"] = words
+        path = plant.inbox("bad") / f"{number}.png"
+        return [partial(_write, path, content(number, level))]
+
+    def settled(count: int) -> None:
+        nonlocal total, failed
+        total, failed = total + size + count, failed + count
+        wait_on(plant, lambda: plant.reported() == total, "giving up the bad ones")
+        plant.wait_until(lambda: _calm(plant), "both workers are at their places")
+        for name, words in dropped.items():
+            _judge(trial, plant, name, words)
+        dropped.clear()
+
+    found = {}
+    for kind, levels in {**(KILLS if trial.scale else {}), "lies": LIES}.items():
+        blocks = max(trial.of(3, 1), len(levels))
+        these = range(start, start + 2 * size * blocks)
+        each = itertools.cycle(levels.values())
+        found[kind] = in_turns(plant, these, blocks, partial(others, each), settled)
+        start = these.stop
+    _end(trial, plant, failed=failed)
+    return found
 
 
-def _kinds(trial: Trial) -> dict[str, tuple[int, str]]:
-    every = LEVELS.items()
-    return {kind: one for kind, one in every if trial.scale or kind not in NEEDS_WORKER}
+def _calm(plant: Plant) -> bool:
+    """Whether what the last death set off is over."""
+    told = [line["event"] for line in plant.log if line["event"] in COMES_AND_GOES]
+    away = [event for event in told if "line" in event][-1:] == ["the standby has the line"]
+    return not away and told[-1:] != ["chunk lost"]
 
 
 def _killed_while_it_hangs(trial: Trial) -> int:
@@ -171,7 +179,7 @@ def _killed_while_it_hangs(trial: Trial) -> int:
     plant.kill()
     plant.start()
     wait_on(plant, lambda: plant.reported() == 1, "giving it up")
-    _judge(trial, plant, "hang.png", LEVELS["hang"][1])
+    _judge(trial, plant, "hang.png", KILLS["hang"]["hang"][1])
     _end(trial, plant, failed=1)
     reads = len((trial.folder / "killed-reads").read_text().splitlines())
     # The attempt that was cut off by the kill is nobody's fault, and made again.
@@ -183,9 +191,8 @@ def _plant(trial: Trial, name: str, *, isolated: bool) -> Plant:
     site = SITE.replace("settle_seconds: 12", "settle_seconds: 0.5").replace(
         "use: scripted", f"use: scripted, marker: '{trial.folder / name}-reads'"
     )
-    worker = f"scheduler: worker, memory_limit_mb: 1024, deadline_seconds: {DEADLINE_SECONDS}"
     return trial.plant(
-        name, site.replace("scheduler: threads", worker) if isolated else site, RECIPE
+        name, site.replace("scheduler: threads", WORKER) if isolated else site, RECIPE
     )
 
 
@@ -214,11 +221,3 @@ def _write(path: Path, data: bytes) -> None:
     aside = path.with_suffix(".part")
     aside.write_bytes(data)
     aside.rename(path)
-
-
-def _nothing() -> None:
-    pass
-
-
-def _p95(delays: Sequence[float]) -> float:
-    return statistics.quantiles(delays, n=20, method="inclusive")[-1]

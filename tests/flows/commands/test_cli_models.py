@@ -9,16 +9,6 @@ from plants import run
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (
-            ("bench", "--limit", "3", "--threads", "2"),
-            "`--threads` and `--limit`: only with `--recognition`; add `--recognition LABELS.csv`",
-        ),
-        (("bench", "--threads", "1"), "`--threads`: only with"),
-        (("bench", "--checkpoint", "mine"), "`--checkpoint`: only with"),
-        (
-            ("bench", "--recognition", "labels.csv", "--drops", "60"),
-            "`--drops`: only without `--recognition`; leave out either",
-        ),
         (("train", "run", "--font", "mine.ttf"), "go with `--labels`; add `--labels LABELS.csv`"),
     ],
 )

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from made import picture
 
+from flows.care.sightings import new_name
+from flows.commands import site
+from flows.configuration.installation import site_of
+from flows.configuration.settings import Layout, load
 from flows.files import durable
+from flows.settle import SettleOptions
 from flows.sources import copying
 from flows.sources.copied import FORGET, Copied
 from flows.sources.copying import Copying
@@ -52,7 +59,7 @@ class Share:
 
     def told(self, seen: list[Seen] | None = None) -> list[Arrival | ScanEnd | Trouble]:
         """What a source that starts now says."""
-        source = Copying(str(self.root), str(self.inbox))
+        source = Copying(str(self.root), str(self.inbox), SettleOptions())
         return list(source.arrivals(iter(self.everything() if seen is None else seen)))
 
     def copies(self, seen: list[Seen] | None = None) -> list[Path]:
@@ -135,6 +142,34 @@ def test_arrivals_when_a_file_is_only_touched_then_it_is_no_new_picture(share):
     assert share.copies() == [] and share.left() == []
 
 
+def test_arrivals_when_a_canary_of_another_station_lies_there_then_it_is_passed_over(share):
+    share.put(f"cam/{new_name('png')}", b"canary")
+    share.put("cam/1.png", b"one")
+    assert take(share.copies()) == [b"one"]
+
+
+def test_arrivals_when_the_site_says_how_long_a_file_must_be_quiet_then_so_long(share):
+    site.init(share.root)
+    share.put("cam/1.png", b"no end that anybody knows")
+    copied = {}
+    for seconds in (0, 3600):
+        text = f"intake: {{quiet_seconds: {seconds}, settle_seconds: {seconds}}}\n"
+        (share.root / "conf" / "markwatch.yaml").write_text(text)
+        layout = Layout(share.root)
+        options = FolderSource.Options(
+            inbox=str(share.inbox), claim="copy", mode="polling", rescan_seconds=0.02
+        )
+        share.put(f"cam/{seconds}.png", b"no end either, of %06d" % seconds)
+        stop = Event()
+        with FolderSource(options, site_of(layout, load(share.root))) as source:
+            told = source.arrivals(stop)
+            # Every scan tells again of the copies that nobody took, so this comes to an end.
+            seen = list(itertools.islice(told, 90))
+            copied[seconds] = [each.path for each in seen if isinstance(each, Arrival)]
+            stop.set()
+    assert copied[0] and not any(path.endswith("3600.png") for path in copied[3600])
+
+
 def test_arrivals_when_equal_pictures_have_two_names_then_both_are_copied(share):
     share.put("cam/1.png", b"one")
     share.put("cam/2.png", b"one")
@@ -208,7 +243,7 @@ def test_arrivals_when_many_wait_then_only_so_many_are_copied_and_cameras_take_t
             batch.clear()
             yield None
 
-    source = Copying(str(share.root), str(share.inbox))
+    source = Copying(str(share.root), str(share.inbox), SettleOptions())
     for each in source.arrivals(seen()):
         if isinstance(each, Arrival) and Path(each.path) not in batch:
             batch.append(Path(each.path))
@@ -242,7 +277,7 @@ def test_arrivals_when_a_copy_fails_then_it_says_why_and_tries_again(
             yield arrival
         yield None
 
-    source = Copying(str(share.root), str(share.inbox))
+    source = Copying(str(share.root), str(share.inbox), SettleOptions())
     told = list(source.arrivals(recovering()))
     assert [type(each) for each in told] == [Trouble, Arrival, Trouble]
     assert told[-1].words is None
@@ -287,7 +322,7 @@ def test_arrivals_when_killed_at_a_step_then_each_picture_is_taken_exactly_once(
 
     def run() -> None:
         """A source and an intake, which takes what it hears of at once."""
-        source = Copying(str(share.root), str(share.inbox))
+        source = Copying(str(share.root), str(share.inbox), SettleOptions())
         # A process that is killed clears nothing away.
         source._remove = remove_unless_killed(source._remove)
         for each in source.arrivals(iter(share.everything() * 2)):
@@ -352,7 +387,8 @@ def test_sweep_when_the_share_is_away_or_another_is_scanned_then_nothing_is_forg
     monkeypatch.setattr(copying, "SWEEP_SECONDS", 0.0)
     ends = [ScanEnd(0)] * 6
     share.told([Trouble("it is away"), *ends])
-    list(Copying(str(share.root), str(share.inbox.parent / "other")).arrivals(iter(ends)))
+    other = Copying(str(share.root), str(share.inbox.parent / "other"), SettleOptions())
+    list(other.arrivals(iter(ends)))
     copied = Copied(share.root / "data/state/copied.sqlite", str(share.inbox))
     assert copied.is_known(str(share.inbox / "cam/1.png"), 3, 1_000 * 10**9)
     share.told(ends)

@@ -250,6 +250,18 @@ def test_arrivals_when_a_file_is_claimed_then_the_scan_says_that_it_is_gone(
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_arrivals_when_a_file_is_older_than_all_that_were_seen_then_it_is_seen_too(
+    inbox: Path, mode: str, watching: Listening
+) -> None:
+    with watching(mode=mode, rescan_seconds=0.05) as listener:
+        staged, late = inbox / "press-3" / "late.part", inbox / "press-3" / "late.png"
+        staged.write_bytes(b"from another disk, its time kept")
+        os.utime(staged, (1, 1))
+        staged.rename(late)
+        assert listener.hint(late, "seen", "renamed").mtime_ns == 10**9
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_arrivals_when_a_scan_is_done_then_its_end_follows_all_its_files(
     tmp_path: Path, inbox: Path, mode: str
 ) -> None:
@@ -261,7 +273,7 @@ def test_arrivals_when_a_scan_is_done_then_its_end_follows_all_its_files(
         arrivals = source.arrivals(threading.Event())
         for _ in range(2):
             end = ScanEnd(50, events=mode == "events")
-            scan = list(itertools.takewhile(end.__ne__, arrivals))
+            scan = list(itertools.takewhile(lambda seen, end=end: seen != end, arrivals))
             assert {one.path for one in scan} == paths
             assert len(scan) == 50
 
