@@ -45,7 +45,7 @@ def test_fill_when_given_a_row_then_says_its_values(template, said):
         ("{code:{seq}}", "only be the name of a field"),
         ("{seq:80000000000d}", "at most 1000 characters wide"),
         ("{read_at:%0999999999Y}", "at most 1000 characters wide"),
-        ("{confidence:.١٢٣٤٥f}", "at most 1000 characters wide"),
+        ("{confidence:.\u0661\u0662\u0663\u0664\u0665f}", "at most 1000 characters wide"),
     ],
 )
 def test_template_when_it_is_none_then_says_why(template, complaint):
