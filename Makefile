@@ -22,8 +22,10 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
+# STAY=1 goes on until Ctrl-C.
+STAY ?=
 demo: $(READY)
-	$(BIN)/markwatch demo
+	$(BIN)/markwatch demo $(if $(STAY),--stay)
 
 # One thread a process, because threads that wait for each other are slow, and a process more than
 # cores, because tests wait for folders, brokers and sockets.

@@ -27,7 +27,7 @@ from flows.intake import Clocks
 from flows.ledger.log import Ledger, ledger_remedy
 from flows.ledger.positions import Intervals, Position, Span, intervals
 from stages.errors import DeliveryError
-from stages.ports import Batch, Cut, Receipt, Remembers, Sink, Site, Tells
+from stages.ports import Batch, Cut, Linked, Receipt, Remembers, Sink, Site, Tells
 
 IDLE_SECONDS = 1.0
 
@@ -64,6 +64,7 @@ class Delivery:
         self._flush = threading.Event()
         self._progress = threading.Condition()
         self._failing = False
+        self._sink: Sink | None = None
         self._waiting_since: float | None = None
         self._waiting_day: date | None = None
         self._boundary = 0
@@ -109,6 +110,12 @@ class Delivery:
     def _stuck(self) -> bool:
         return self._failing or bool(self._refused.spans)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why this sink has no connection, also while there is nothing to deliver."""
+        sink = self._sink
+        return sink.trouble if isinstance(sink, Linked) else None
+
     def pending(self) -> int:
         """How many rows this sink still owes, by the ledger."""
         return self._ledger.places.position(self.name).pending(self._ledger.head())
@@ -125,6 +132,7 @@ class Delivery:
         while not self._stop.is_set():
             try:
                 with self._choice.plugin(self._choice.options, self._site, self.name) as sink:
+                    self._sink = sink
                     self._follow(sink, pause)
             except DeliveryError as error:
                 self._failed(str(error))

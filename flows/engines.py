@@ -8,7 +8,7 @@ The registry belongs to the process that computes (a Dask worker, or this one wi
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,15 @@ class Engines:
             if key not in self._loaded:
                 self._loaded[key] = plugin(_placed(engine)).__enter__()
             yield self._loaded[key]
+
+    def keep(self, engines: Iterable[Engine]) -> None:
+        """Unload all but these; no engine may be in use."""
+        kept = {(*engine.key, engine.root) for engine in engines}
+        with self._guard:
+            gone = [key for key in self._loaded if key[:4] not in kept]
+            unwanted = [self._loaded.pop(key) for key in gone]
+        for engine in unwanted:
+            engine.__exit__(None, None, None)
 
     def close(self) -> None:
         """Unload everything; no engine may be in use."""

@@ -108,6 +108,14 @@ def test_wheel_when_built_then_holds_every_module_of_both_packages(wheel):
     assert held == wanted
 
 
+def test_wheel_when_built_then_holds_the_pages_and_all_that_they_load(wheel):
+    folder = ROOT / "flows" / "serve" / "static"
+    shipped = {path.relative_to(ROOT).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"flows/serve/static/live.html", "flows/serve/static/parts/dom.js"} <= shipped
+    held = {name for name in wheel.namelist() if name.startswith("flows/serve/static/")}
+    assert held == shipped
+
+
 def test_wheel_when_built_then_holds_the_shipped_checkpoint(wheel):
     folder = ROOT / "data" / "models"
     shipped = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}

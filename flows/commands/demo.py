@@ -2,22 +2,24 @@
 
 Four parts talk only through what a plant has: an embedded MQTT broker on loopback, `markwatch
 watch` as a process of its own, a camera that writes pictures into `inbox/<camera>/` the way
-cameras do, and a subscriber that shows readings as they arrive. At the end the counts and ids of
-MQTT, CSV, Parquet and the ledger are held against what was dropped.
+cameras do, and a subscriber that shows readings as they arrive. A browser may look on. At the end
+the counts and ids of MQTT, CSV, Parquet and the ledger are held against what was dropped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import json
 import os
 import shutil
 import signal
-import sqlite3
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,9 +31,11 @@ from rich.text import Text
 from flows import vocabulary
 from flows.commands import site
 from flows.commands.broker import EmbeddedBroker
+from flows.commands.demo_account import conclude
 from flows.commands.reading import COLOURS, code_cell, confidence_cell
 from flows.commands.subscriber import Subscriber
 from flows.configuration.settings import Layout
+from flows.serve.options import ServeOptions
 from stages.errors import ConfigError, MarkwatchError
 
 MARKER = ".markwatch-demo"
@@ -53,8 +57,10 @@ class Sample:
     code: str | None
 
 
-def demo(root: Path) -> int:
+def demo(root: Path, *, stay: bool = False) -> int:
     """Run the demo in a fresh root; 0, or 1 when the four counts or any id differ.
+
+    With `stay` the station goes on until Ctrl-C, and what was dropped meanwhile counts too.
 
     Raises:
         MarkwatchError: the samples are missing, the folder is in use, or a part does not start.
@@ -63,6 +69,10 @@ def demo(root: Path) -> int:
     samples = _samples(checkout / "data" / "samples")
     layout = _fresh_root(root, checkout)
     console = Console()
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            # The watch must not be left behind.
+            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     with EmbeddedBroker(port=0) as broker, Subscriber(broker.port) as subscriber:
         console.print(f"broker     127.0.0.1:{broker.port} (embedded)", highlight=False)
         console.print("watch      starting: loading Dask and the models", highlight=False)
@@ -72,14 +82,19 @@ def demo(root: Path) -> int:
             console.print(
                 f"watch      process {process.pid}, log {layout.root}/watch.log", highlight=False
             )
+            words = "until Ctrl-C" if stay else "for as long as this runs; --stay keeps it"
+            console.print(f"page       {_page(layout)} ({words})", highlight=False)
             camera = threading.Thread(target=_drop, args=(samples, layout), daemon=True)
             camera.start()
             _show(console, samples, subscriber, process)
             camera.join()
+            if stay:
+                _stay(console, layout, process)
         finally:
             stopped = _stop(process)
         heard = subscriber.rows()
-    return _conclude(console, layout, samples, heard, stopped)
+    expected = {(sample.camera, sample.name): sample.code for sample in samples}
+    return conclude(console, layout, expected, heard, stopped=stopped, more=stay)
 
 
 def _samples(folder: Path) -> list[Sample]:
@@ -113,12 +128,52 @@ def _start_watch(layout: Layout, port: int) -> subprocess.Popen[bytes]:
         "MARKWATCH__STATION": "demo",
         "MARKWATCH__SINKS__MQTT__HOST": "127.0.0.1",
         "MARKWATCH__SINKS__MQTT__PORT": str(port),
+        "MARKWATCH__SERVE__ENABLED": "true",
+        "MARKWATCH__SERVE__PORT": str(_free_port()),
     }
     command = [sys.executable, "-c", "from flows.cli import main; main()", "watch"]
     with (layout.root / "watch.log").open("wb") as log:
         return subprocess.Popen(
-            [*command, "--root", str(layout.root)], env=environment, stdout=log, stderr=log
+            [*command, "--root", str(layout.root)],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            # A Ctrl-C is for the demo, which then ends the watch once.
+            start_new_session=True,
         )
+
+
+def _free_port() -> int:
+    """The usual port of the page if nobody has it, else 0 for any."""
+    port: int = ServeOptions.model_fields["port"].default
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return port
+    except OSError:
+        return 0
+
+
+def _page(layout: Layout) -> str:
+    """Where the page is, by the log of the watch."""
+    for line in (layout.root / "watch.log").read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            told = json.loads(line)
+            if told["event"] == "serving":
+                return str(told["url"])
+    raise MarkwatchError(f"the page is not served: see {layout.root}/watch.log")
+
+
+def _stay(console: Console, layout: Layout, process: subprocess.Popen[bytes]) -> None:
+    """Let the station run until somebody ends it."""
+    console.print()
+    console.print(
+        f"stays      {_page(layout)}; drop pictures into {layout.root}/data/inbox/press-3/; "
+        "Ctrl-C ends it",
+        highlight=False,
+        soft_wrap=True,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        process.wait()
 
 
 def _wait_online(process: subprocess.Popen[bytes], subscriber: Subscriber, layout: Layout) -> None:
@@ -203,92 +258,3 @@ def _table(rows: Sequence[vocabulary.Row], expected: dict[tuple[str, str], str |
             Text("" if right else code or "damaged", style="dim"),
         )
     return table
-
-
-def _conclude(
-    console: Console,
-    layout: Layout,
-    samples: Sequence[Sample],
-    heard: dict[str, vocabulary.Row],
-    stopped: bool,
-) -> int:
-    expected = {(sample.camera, sample.name): sample.code for sample in samples}
-    ids = {
-        "MQTT": list(heard),
-        "CSV": list(_csv_ids(layout)),
-        "Parquet": list(_parquet_ids(layout)),
-        "ledger": list(_ledger_ids(layout)),
-    }
-    right = sum(
-        row["code"] == expected.get((row["camera"], row["image"])) is not None
-        for row in heard.values()
-    )
-    wrong = sum(
-        row["code"] is not None and row["code"] != expected.get((row["camera"], row["image"]))
-        for row in heard.values()
-    )
-    out = layout.root / "data"
-    damaged = next((out / "failed").rglob(DAMAGED), None)
-    console.print()
-    console.print(
-        f"expected   {len(samples)} readings, one of them of a damaged picture", highlight=False
-    )
-    for name, found in ids.items():
-        console.print(f"{name:<10} {len(found)} readings", highlight=False)
-    console.print(
-        f"codes      {right} of {len(samples) - 1} right, {wrong} wrong, the others not given out",
-        highlight=False,
-    )
-    console.print(
-        f"damaged    {damaged or 'NOT FOUND'} (with .reason.json)", highlight=False, soft_wrap=True
-    )
-    console.print(
-        f"files      {out}/out, pictures in {out}/archive", highlight=False, soft_wrap=True
-    )
-    console.print("open them with", highlight=False)
-    for line in opening_lines(out / "out"):
-        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
-    same = all(
-        len(found) == len(samples) and set(found) == set(ids["ledger"]) for found in ids.values()
-    )
-    if not (same and stopped and damaged):
-        console.print("the counts or ids differ, or the watch did not end well", style="red")
-        return 1
-    return 0
-
-
-def opening_lines(out: Path) -> tuple[str, str, str]:
-    """How to open the results: DuckDB, pandas, a spreadsheet."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    parts = f"{out}/parquet/recent"
-    names = ["seq", "camera", "image", "code", "status"]
-    query = f"SELECT {', '.join(names)} FROM '{parts}/**/*.parquet' ORDER BY seq"
-    return (
-        f'{python} -c "import duckdb; duckdb.sql(\\"{query}\\").show(max_rows=999)"',
-        f"{python} -c \"import pandas; print(pandas.read_parquet('{parts}')[{names}])\"",
-        # Comma, quote, UTF-8, from line 1, quoted cells stay text: leading zeros survive.
-        f'libreoffice --calc --infilter="CSV:44,34,76,1,,0,true" {out}/csv/*.csv',
-    )
-
-
-def _csv_ids(layout: Layout) -> Iterator[str]:
-    for path in sorted((layout.root / "data" / "out" / "csv").glob("*.csv")):
-        with path.open(newline="", encoding="utf-8") as file:
-            yield from (row["id"] for row in csv.DictReader(file))
-
-
-def _parquet_ids(layout: Layout) -> Iterator[str]:
-    import pyarrow.parquet as pq
-
-    for path in sorted((layout.root / "data" / "out" / "parquet" / "recent").rglob("*.parquet")):
-        yield from pq.read_table(path, columns=["id"], partitioning=None)["id"].to_pylist()
-
-
-def _ledger_ids(layout: Layout) -> Iterator[str]:
-    db = sqlite3.connect(f"{layout.ledger.as_uri()}?mode=ro", uri=True)
-    try:
-        yield from (key for (key,) in db.execute("SELECT id FROM rows ORDER BY seq"))
-    finally:
-        db.close()

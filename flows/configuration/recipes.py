@@ -215,13 +215,24 @@ def load_files(
     Raises:
         ConfigError: every mistake, one line each.
     """
-    layers = [read_layer(path, layout.label(path)) for path in paths] or [
-        Layer(f"recipe {name}", {})
-    ]
+    return load_layers(
+        layout, name, [read_layer(path, layout.label(path)) for path in paths], recogniser
+    )
+
+
+def load_layers(
+    layout: Layout, name: str, layers: list[Layer], recogniser: RecogniserChoice
+) -> Recipe:
+    """Compile the recipe that these layers give, later ones over earlier ones.
+
+    Raises:
+        ComplaintsError: every mistake, one line each.
+    """
+    layers = layers or [Layer(f"recipe {name}", {})]
     try:
         written = RecipeFile.model_validate(overlay(layers))
     except ValidationError as error:
-        raise ConfigError("\n".join(complaints(error, layers))) from error
+        raise complaints(error, layers) from error
     lexicons = _lexicons(written, layout, layers)
     plans = tuple(
         _plan(field, field.recogniser or recogniser, lexicon, layout.root)
@@ -249,7 +260,7 @@ def _lexicons(
     """The lexicon of each field, read from its file.
 
     Raises:
-        ConfigError: every mistake, one line each.
+        ComplaintsError: every mistake, one line each.
     """
     found: list[Lexicon | None] = []
     wrong: list[tuple[tuple[str | int, ...], str, object]] = []
@@ -267,7 +278,7 @@ def _lexicons(
                     wrong.append((("fields", at, "expected"), words, field.expected))
         found.append(lexicon)
     if wrong:
-        raise ConfigError("\n".join(complaints(misfits(wrong), layers)))
+        raise complaints(misfits(wrong), layers)
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from flows.care.canary_options import CanaryOptions
 from flows.care.retention_options import RetentionOptions
 from flows.care.silence_options import SilenceOptions
 from flows.configuration.choices import (
@@ -77,6 +78,22 @@ class ClusterOptions(Options):
         default=60.0,
         gt=0,
         description="longest that one picture may take before the worker is restarted",
+    )
+    patience_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        description="longest that one picture may hold up the others: then the standby has the "
+        "line until that one is done, or over its deadline",
+    )
+    standby: bool = Field(
+        default=True,
+        description="a second worker process with its models loaded, where memory allows: it has "
+        "the line when the first one dies, and reads alone what is under suspicion",
+    )
+    standby_after_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="time after the start when the standby is started; sooner if it is needed",
     )
     start_seconds: float = Field(
         default=120.0,
@@ -156,6 +173,9 @@ class Settings(Options):
     retention: RetentionOptions = Field(default={}, description="what is removed, and when")
     silence: SilenceOptions = Field(
         default={}, description="when a camera that sends nothing is told of"
+    )
+    canary: CanaryOptions = Field(
+        default={}, description="files that prove that the inboxes are watched"
     )
     serve: ServeOptions = Field(
         default={}, description="the HTTP API, and the TCP trigger for PLCs and cameras"
@@ -244,7 +264,7 @@ def load(root: Path, flags: Mapping[str, Any] | None = None) -> Settings:
     try:
         return Settings.model_validate(overlay(layers))
     except ValidationError as error:
-        raise ConfigError("\n".join(complaints(error, layers))) from error
+        raise complaints(error, layers) from error
 
 
 def _variable(loc: Loc) -> str:

@@ -58,7 +58,7 @@ def _inserted(text: str, parent: yaml.MappingNode, entry: str) -> str:
         end = value.end_mark.index
         return f"{text[:end]}, {entry}{text[end:]}"
     # A block's end mark lies where the next token begins, so the last value's own lines count.
-    last = _last_line(value)
+    last = last_line(value)
     lines = text.splitlines(keepends=True)
     line_end = "\r\n" if lines[last].endswith("\r\n") else "\n"
     if not lines[last].endswith(("\n", "\r")):
@@ -68,12 +68,12 @@ def _inserted(text: str, parent: yaml.MappingNode, entry: str) -> str:
     return "".join(lines)
 
 
-def _last_line(node: yaml.Node) -> int:
-    """The line on which a node's last word stands."""
+def last_line(node: yaml.Node) -> int:
+    """The line, from 0, on which a node's last word stands."""
     if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1][1])
+        return last_line(node.value[-1][1])
     if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1])
+        return last_line(node.value[-1])
     if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
         return node.end_mark.line - 1
     return node.end_mark.line

@@ -19,6 +19,8 @@ from stages.errors import ConfigError
 
 Loc = tuple[str | int, ...]
 
+_MOST_VALUES = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -30,8 +32,29 @@ class Layer:
     place: Callable[[Loc], str] = lambda loc: "the defaults"
 
 
-class _Duplicate(yaml.YAMLError):
-    pass
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One mistake: the file as a person would type it, its line, the value, and what is wrong."""
+
+    label: str
+    line: int | None
+    loc: Loc
+    words: str
+
+    def __str__(self) -> str:
+        place = self.label if self.line is None else f"{self.label}:{self.line}"
+        return f"{place} {_dotted(self.loc)}: {self.words}" if self.loc else f"{place} {self.words}"
+
+
+class ComplaintsError(ConfigError):
+    """Mistakes in what people wrote, one line each; `complaints` has them apart."""
+
+    def __init__(self, found: Iterable[Complaint]) -> None:
+        self.complaints = tuple(found)
+        super().__init__("\n".join(map(str, self.complaints)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.complaints,)
 
 
 def read_layer(path: Path, label: str) -> Layer:
@@ -44,31 +67,58 @@ def read_layer(path: Path, label: str) -> Layer:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{label}: cannot be read: {error}") from error
+    return parse_layer(text, label)
+
+
+def parse_layer(text: str, label: str) -> Layer:
+    """The layer that a YAML text gives, which must hold a mapping (or nothing).
+
+    Raises:
+        ComplaintsError: it is no YAML, is no mapping, sets a key twice, or is far too much.
+    """
     lines: dict[Loc, int] = {}
     loader = None
+
+    def refused(line: int | None, words: str) -> ComplaintsError:
+        return ComplaintsError([Complaint(label, line, (), words)])
+
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         values = {} if node is None else _construct(loader, node, (), lines)
     except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{label}{line} is not valid YAML: {error.problem}") from error
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise refused(line, f"is not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{label} is not valid YAML: {' '.join(str(error).split())}") from error
+        raise refused(None, f"is not valid YAML: {' '.join(str(error).split())}") from error
     except (ValueError, TypeError, RecursionError) as error:
         # PyYAML's constructors: 2026-13-45, 0x_, [a]: b, an alias within itself
-        raise ConfigError(f"{label} is not valid YAML: {error}") from error
+        raise refused(None, f"is not valid YAML: {error}") from error
     finally:
         if loader is not None:
             loader.dispose()
     if values is None:
         values = {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{label}:1 must be a mapping of keys to values")
+        raise refused(1, "must be a mapping of keys to values")
     return Layer(label, values, lines)
 
 
+def plain(node: yaml.Node) -> Any:
+    """The value of a node that `yaml.compose` gave.
+
+    Raises:
+        yaml.YAMLError, ValueError, TypeError, RecursionError: it has none.
+    """
+    return _construct(yaml.SafeLoader(""), node, (), {})
+
+
 def _construct(loader: yaml.SafeLoader, node: yaml.Node, loc: Loc, lines: dict[Loc, int]) -> Any:
+    if len(lines) > _MOST_VALUES:
+        # A few lines of aliases of aliases stand for more values than any memory holds.
+        raise yaml.MarkedYAMLError(
+            problem=f"more than {_MOST_VALUES} values", problem_mark=node.start_mark
+        )
     if isinstance(node, yaml.MappingNode):
         result: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -131,21 +181,16 @@ def _same_use(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
     return "use" not in above or above["use"] == below.get("use", above["use"])
 
 
-def complaints(error: ValidationError, layers: Iterable[Layer]) -> list[str]:
+def complaints(error: ValidationError, layers: Iterable[Layer]) -> ComplaintsError:
     """One line for each mistake: `conf/markwatch.yaml:14 sinks.mqtt.port: 0 ...`."""
     ordered = list(layers)
     items = error.errors(include_url=False)
     told = [
-        (_place(ordered, item["loc"]), f"{_dotted(item['loc'])}: {_message(item)}")
+        Complaint(*_place(ordered, item["loc"]), item["loc"], _message(item))
         for item in items
         if not _follows(item, items)
     ]
-    return [f"{place} {words}" for place, words in sorted(told, key=lambda each: _order(each[0]))]
-
-
-def _order(place: str) -> tuple[str, int]:
-    file, _, line = place.rpartition(":")
-    return (file, int(line)) if line.isdigit() else (place, 0)
+    return ComplaintsError(sorted(told, key=lambda each: (each.label, each.line or 0)))
 
 
 def _follows(item: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> bool:
@@ -156,15 +201,15 @@ def _follows(item: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> boo
     )
 
 
-def _place(layers: list[Layer], loc: Loc) -> str:
+def _place(layers: list[Layer], loc: Loc) -> tuple[str, int | None]:
     for length in range(len(loc), 0, -1):
         for layer in reversed(layers):
             line = layer.lines.get(loc[:length])
             if line:
-                return f"{layer.label}:{line}"
+                return layer.label, line
             if not layer.lines and _holds(layer.values, loc[:length]):
-                return layer.place(loc[:length])
-    return layers[-1].label if layers else "configuration"
+                return layer.place(loc[:length]), None
+    return (layers[-1].label if layers else "configuration"), None
 
 
 def _holds(values: Any, loc: Loc) -> bool:

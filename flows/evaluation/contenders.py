@@ -46,7 +46,7 @@ def choose(text: str) -> RecogniserChoice:
     except ValidationError as error:
         label = f"--recogniser {text}:"
         layer = Layer(label, values, place=lambda loc: label)
-        raise ConfigError("\n".join(complaints(error, [layer]))) from error
+        raise complaints(error, [layer]) from error
 
 
 def names(texts: Sequence[str]) -> tuple[str, ...]:

@@ -14,15 +14,30 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from flows.serve import lookups, meters, uploads
+from flows.configuration.settings import Layout, Settings
+from flows.intake import Clocks
+from flows.serve import (
+    board,
+    failures,
+    lookups,
+    meters,
+    pages,
+    uploads,
+    workshop_examples,
+    workshop_routes,
+)
+from flows.serve.board import Board
 from flows.serve.desk import Desk
 from flows.serve.examples import examples, refusals, schemas
 from flows.serve.guard import Guard
 from flows.serve.health import Health
 from flows.serve.meters import Meters
-from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError, plain
+from flows.serve.sessions import Sessions
 from flows.serve.shelf import Shelf
+from flows.serve.shift import Shift
+from flows.serve.views import Views
+from flows.serve.workshop import Workshop
 from stages.errors import ConfigError
 
 DESCRIPTION = (
@@ -33,15 +48,19 @@ DESCRIPTION = (
 
 
 def application(
-    station: str,
-    options: ServeOptions,
+    layout: Layout,
+    settings: Settings,
+    clocks: Clocks,
     token: str | None,
     desk: Desk,
     shelf: Shelf,
     health: Health,
     numbers: Meters,
+    workshop: Workshop,
 ) -> ASGIApp:
     """What uvicorn serves."""
+    options = settings.serve
+    shipped = pages.shipped()
     app = FastAPI(
         title="markwatch",
         version=version("markwatch"),
@@ -52,22 +71,34 @@ def application(
         redoc_url=None,
     )
     app.include_router(uploads.router(desk, shelf, options))
-    app.include_router(lookups.router(desk, shelf, options))
-    app.include_router(_station(station, shelf, health, numbers))
+    app.include_router(lookups.router(desk, shelf, Views(shelf, settings.decode), options))
+    app.include_router(failures.router(desk, shelf, layout, clocks.now))
+    app.include_router(workshop_routes.router(workshop, options))
+    app.include_router(_station(settings.station, shelf, health, numbers))
+    shift = Shift(shelf.look, options.shift_starts, clocks.now, clocks.tick)
+    fixed = {"edition": pages.edition(shipped), "locked": token is not None}
+    whole = Board(layout, settings, shelf, shift, health, clocks, fixed)
+    app.include_router(board.router(whole))
+    sessions = Sessions(token, options.session_days, clocks.now)
+    app.include_router(_signing(sessions))
+    app.include_router(pages.router(shipped))
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, _handler(answer))
     described = app.openapi
 
     def openapi() -> dict[str, Any]:
         found = described()
-        found["components"] = {"schemas": schemas(), "examples": examples()}
+        found["components"] = {
+            "schemas": schemas() | workshop_examples.schemas(),
+            "examples": examples() | workshop_examples.examples(),
+        }
         if token is not None:
             found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
             found["security"] = [{"token": []}]
         return found
 
     app.openapi = openapi  # type: ignore[method-assign]
-    return Guard(app, options, token, numbers.request)
+    return Guard(app, options, token, sessions, numbers.request)
 
 
 def _station(station: str, shelf: Shelf, health: Health, numbers: Meters) -> APIRouter:
@@ -80,7 +111,7 @@ def _station(station: str, shelf: Shelf, health: Health, numbers: Meters) -> API
         response_class=Response,
         responses={
             200: {
-                "description": "pictures, cameras, sinks, conditions",
+                "description": "pictures, cameras, sinks, conditions, canaries",
                 "content": {"application/json": {"schema": {"type": "object"}}},
             },
             **refusals(),
@@ -123,6 +154,22 @@ def _station(station: str, shelf: Shelf, health: Health, numbers: Meters) -> API
     )
     async def readyz() -> Response:
         return _word(health.not_ready, "wait, and see the log of `markwatch watch`")
+
+    return routes
+
+
+def _signing(sessions: Sessions) -> APIRouter:
+    """A browser's way in and out, for the pages; a program shows its token each time."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.post("/v1/session")
+    async def sign_in(request: Request) -> Response:
+        cookie = sessions.grant(request.scope)
+        return Response(status_code=204, headers={"Set-Cookie": cookie} if cookie else None)
+
+    @routes.delete("/v1/session")
+    async def sign_out(request: Request) -> Response:
+        return Response(status_code=204, headers={"Set-Cookie": sessions.end(request.scope)})
 
     return routes
 

@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
+from flows.care.sightings import is_canary
 from flows.configuration import recipes
 from flows.configuration.choices import SourceChoice
 from flows.configuration.settings import Layout, Settings
@@ -103,18 +104,19 @@ class Desk:
                 f"{name!r} is no camera's name",
                 "write letters, digits, '-', '_' and inner dots",
             )
-        if not (self._new_cameras or name in self._cameras()):
+        if not (self._new_cameras or name in self.cameras()):
             raise RefusedError(
                 404,
                 "unknown-camera",
                 f"there is no camera {name!r}",
                 "use one of "
-                + ", ".join(sorted(self._cameras())[:20])
+                + ", ".join(sorted(self.cameras())[:20])
                 + f"; a new one wants conf/recipes/{name}.yaml or a folder in the inbox",
             )
         return name
 
-    def _cameras(self) -> set[str]:
+    def cameras(self) -> set[str]:
+        """The cameras that have a recipe or a folder in the inbox. Blocks."""
         known = {LOOSE_CAMERA, *recipes.names(self._layout)}
         with contextlib.suppress(OSError), os.scandir(self._inbox) as listing:
             known |= {
@@ -185,7 +187,7 @@ class Desk:
         stem = Path(re.split(r"[/\\]", name or "")[-1]).stem
         stem = for_file(stem or "upload").encode()[:_STEM_BYTES].decode("utf-8", "ignore")
         image = f"{stem}.{secrets.token_hex(6)}{ending}"
-        if not self._names.wants(str(self._inbox / camera / image)):
+        if is_canary(image) or not self._names.wants(str(self._inbox / camera / image)):
             raise RefusedError(
                 422,
                 "ignored-name",

@@ -65,13 +65,17 @@ _REFUSALS = {
     404: "there is no such thing",
     405: "another method is wanted",
     408: "the body came too slowly",
+    409: "it is being changed by somebody else",
     410: "the picture is not kept any more",
+    412: "somebody else has written meanwhile",
     413: "too large",
     415: "neither multipart nor JSON",
     422: "not a picture, or a field that cannot be",
+    428: "say what is to be replaced",
     429: "too many requests from this address",
     503: "the station stops, is full, or its inbox is away",
-    507: "no room on the inbox's disk",
+    504: "it took too long, or too much memory",
+    507: "no room on the disk",
 }
 _ALWAYS = (401, 403, 422, 429, 503)
 

@@ -2,7 +2,8 @@
 
 Without a token (loopback) the host must be this machine's, or any page that a browser here opens
 could reach the API by a name that it points at 127.0.0.1 (DNS rebinding); a request that a page of
-another origin sends is refused always. The size of a body is what comes, not what is declared.
+another origin sends is refused always, and what a browser changes carries a header that no other
+site can make it send. The size of a body is what comes, not what is declared.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.configuration.tls import is_loopback
 from flows.serve.options import ServeOptions
+from flows.serve.pages import PAGES, is_open
 from flows.serve.problems import RefusedError
+from flows.serve.sessions import Sessions
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """Asked by supervisors that hold no token; they say one word."""
+
+OURS = "x-markwatch"
+"""Sent by the station's pages. Another site's page may send it only after asking (CORS), and it is
+never allowed to. Source: OWASP, CSRF prevention, custom request headers."""
 
 MOST_ADDRESSES = 4096
 BURST = 2.0
@@ -51,6 +58,7 @@ class Guard:
         app: ASGIApp,
         options: ServeOptions,
         token: str | None,
+        sessions: Sessions,
         answered: Callable[[str, int], None],
         tick: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -58,6 +66,7 @@ class Guard:
         self._answered = answered
         self._options = options
         self._token = None if token is None else _digest(token)
+        self._sessions = sessions
         self._rates = Rates(options.requests_per_second, tick)
         self._most_bytes = int(options.max_upload_megabytes * 1e6 * BASE64) + ENVELOPE_BYTES
 
@@ -101,14 +110,14 @@ class Guard:
                 f"wait {wait:.1f} s, or raise serve.requests_per_second",
                 {"Retry-After": str(int(wait) + 1)},
             )
-        self._check_origin(headers)
-        if scope["path"] not in OPEN:
-            self._check_token(headers)
+        self._check_origin(scope, headers)
+        if scope["path"] not in OPEN and not is_open(scope["path"]):
+            self._check_token(scope, headers)
         declared = headers.get("content-length", "")
         if declared.isdecimal() and (len(declared) > 15 or int(declared) > self._most_bytes):
             raise self._too_large()
 
-    def _check_origin(self, headers: Headers) -> None:
+    def _check_origin(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
         if self._token is None and not is_loopback(_name(f"//{host}")):
             raise RefusedError(
@@ -118,7 +127,10 @@ class Guard:
                 "ask for 127.0.0.1, or set a token (MARKWATCH__SERVE__TOKEN)",
             )
         origin = headers.get("origin")
-        cross = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        site = headers.get("sec-fetch-site")
+        reads = scope["method"] in ("GET", "HEAD")
+        linked = reads and headers.get("sec-fetch-mode") == "navigate" and scope["path"] in PAGES
+        cross = site in ("cross-site", "same-site") and not linked
         if cross or (origin is not None and urlsplit(origin).netloc != host):
             raise RefusedError(
                 403,
@@ -126,9 +138,17 @@ class Guard:
                 f"a page of {origin or 'another site'} sent this",
                 "use a program, or the station's own page",
             )
+        browser = site is not None or origin is not None or "cookie" in headers
+        if browser and not reads and OURS not in headers:
+            raise RefusedError(
+                403,
+                "foreign-origin",
+                "a browser sent this, and not the station's own page",
+                f"use a program, or send the header `{OURS}: 1`",
+            )
 
-    def _check_token(self, headers: Headers) -> None:
-        if self._token is None:
+    def _check_token(self, scope: Scope, headers: Headers) -> None:
+        if self._token is None or self._sessions.holds(scope):
             return
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(_digest(given.strip()), self._token):

@@ -16,10 +16,17 @@ class Health:
         self._complete = False
         self._started_at = tick()
         self._draining = False
+        self.chunks_lost = 0
 
-    def turn(self, scanned_at: Mapping[str, float], *, complete: bool) -> None:
-        """The loop makes a turn; `complete` when every source has been scanned once."""
+    def turn(
+        self, scanned_at: Mapping[str, float], *, complete: bool, chunks_lost: int = 0
+    ) -> None:
+        """The loop makes a turn; `complete` when every source has been scanned once.
+
+        `chunks_lost` counts the attempts that ended with their worker.
+        """
         self._scanned_at, self._complete = scanned_at, complete
+        self.chunks_lost = chunks_lost
         self._turned_at = self._tick()
 
     def drain(self) -> None:

@@ -20,6 +20,7 @@ from flows.serve.examples import content, refusals
 from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError
 from flows.serve.shelf import Order, Shelf, Wanted
+from flows.serve.views import Views
 from stages.errors import ConfigError
 from stages.records import Status
 
@@ -27,6 +28,8 @@ MOST_ROWS = 1000
 MOST_SEQ = 2**63 - 1
 _CHUNK = 1 << 16
 _CROPS = 2
+# An id is that of one revision of one picture: what was drawn of it stays as it is.
+_UNCHANGING = {"Cache-Control": "private, max-age=86400, immutable"}
 
 _Seq = Annotated[int, Query(ge=0, le=MOST_SEQ)]
 _Key = Annotated[str, Path(description="the reading's `id`", max_length=100)]
@@ -52,7 +55,7 @@ def _wanted(
         raise RefusedError(422, "invalid", detail, remedy) from None
 
 
-def router(desk: Desk, shelf: Shelf, options: ServeOptions) -> APIRouter:
+def router(desk: Desk, shelf: Shelf, views: Views, options: ServeOptions) -> APIRouter:
     """The routes."""
     routes = APIRouter()
     crops = asyncio.Semaphore(_CROPS)
@@ -100,11 +103,44 @@ def router(desk: Desk, shelf: Shelf, options: ServeOptions) -> APIRouter:
         response_class=Response,
         responses={200: _binary("PNG", "image/png"), **refusals(404, 410)},
     )
-    async def crop(key: _Key) -> Response:
+    async def crop(
+        key: _Key,
+        height_px: Annotated[
+            int | None, Query(ge=8, le=1000, description="made smaller to be at most so high")
+        ] = None,
+    ) -> Response:
         # Decoded pictures are large: few at a time.
         async with crops:
-            png = await asyncio.to_thread(shelf.crop, key)
-        return Response(png, media_type="image/png")
+            png = await asyncio.to_thread(views.crop, key, height_px)
+        return Response(png, media_type="image/png", headers=_UNCHANGING)
+
+    @routes.get(
+        "/v1/readings/{key}/view",
+        summary="The picture, as any browser shows it",
+        response_class=Response,
+        responses={
+            200: {
+                **_binary("JPEG of the page that was read, upright", "image/jpeg"),
+                "headers": {
+                    "X-Picture-Size": {
+                        "description": "WIDTHxHEIGHT in the pixels that `outline` counts",
+                        "schema": {"type": "string"},
+                    }
+                },
+            },
+            **refusals(404, 410),
+        },
+    )
+    async def view(
+        key: _Key,
+        edge_px: Annotated[
+            int, Query(ge=64, le=4096, description="made smaller to have no longer edge")
+        ] = 1600,
+    ) -> Response:
+        async with crops:
+            jpeg, (width, height) = await asyncio.to_thread(views.whole, key, edge_px)
+        headers = {**_UNCHANGING, "X-Picture-Size": f"{width}x{height}"}
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
 
     @routes.get(
         "/v1/readings/{key}/picture",

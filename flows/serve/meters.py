@@ -6,14 +6,22 @@ What the ledger counts survives a restart; the histograms begin anew with the pr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from flows.serve.health import Health
+from flows.serve.machine import Machine
 from flows.serve.reports import Row
 from flows.serve.shelf import Shelf
 
@@ -24,7 +32,7 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 class Meters:
     """The metrics of one station. Safe to call from several threads."""
 
-    def __init__(self, station: str, shelf: Shelf, health: Health) -> None:
+    def __init__(self, station: str, shelf: Shelf, health: Health, machine: Machine) -> None:
         self._registry = CollectorRegistry()
         self._stages = Histogram(
             "markwatch_stage_seconds",
@@ -47,6 +55,8 @@ class Meters:
             registry=self._registry,
         )
         self._registry.register(_Figures(station, shelf, health))
+        self._registry.register(machine)
+        ProcessCollector(registry=self._registry)
 
     def committed(self, rows: Sequence[Row]) -> None:
         """Take in the rows of new reports."""
@@ -89,12 +99,16 @@ class _Figures(Collector):
         yield _gauge("ready", "1 when pictures are being read.", [], [((), int(ready))])
         ages = [((name,), age) for name, age in self._health.scan_ages().items()]
         yield _gauge("last_scan_age_seconds", "Since a source's last full scan.", ["source"], ages)
+        yield from self._canaries(found["canaries"])
         yield _gauge(
             "balanced", "1 when the conservation sums agree.", [], [((), int(found["balanced"]))]
         )
-        yield _gauge(
-            "conditions", "What wants a person's attention.", [], [((), len(found["conditions"]))]
-        )
+        conditions = found["conditions"]
+        yield _gauge("conditions", "What wants a person's attention.", [], [((), len(conditions))])
+        each = [((name,), 1) for name in conditions]
+        yield _gauge("condition", "1 while this wants a person's attention.", ["what"], each)
+        lost = [((), self._health.chunks_lost)]
+        yield _counter("chunks_lost", "Attempts that ended with their worker.", [], lost)
 
     @staticmethod
     def _cameras(found: dict[str, Any]) -> Iterator[Metric]:
@@ -114,8 +128,32 @@ class _Figures(Collector):
         yield _gauge("pictures_in_work", "Claimed, not yet reported.", [], [((), in_work)])
 
     @staticmethod
+    def _canaries(canaries: dict[str, Any]) -> Iterator[Metric]:
+        for key, words in (
+            ("seconds", "Until the last canary was found whole."),
+            ("typical_seconds", "The same, as the median of the last ones."),
+            ("late_seconds", "How late it was, beyond the pauses of its source."),
+        ):
+            values = [
+                ((name,), canary[key])
+                for name, canary in canaries.items()
+                if canary[key] is not None
+            ]
+            yield _gauge(f"canary_{key}", words, ["source"], values)
+        values = [
+            ((name,), datetime.fromisoformat(canary["written_at"]).timestamp())
+            for name, canary in canaries.items()
+        ]
+        words = "When it was written; one that is old says that none are sent."
+        yield _gauge("canary_written_timestamp_seconds", words, ["source"], values)
+
+    @staticmethod
     def _sinks(sinks: dict[str, Any]) -> Iterator[Metric]:
-        for key, words in (("delivered", "Rows delivered."), ("dead", "Rows refused for good.")):
+        for key, words in (
+            ("committed", "Rows committed for a sink."),
+            ("delivered", "Rows delivered."),
+            ("dead", "Rows refused for good."),
+        ):
             values = [((name,), sink[key]) for name, sink in sinks.items()]
             yield _counter(f"sink_{key}", words, ["sink"], values)
         values = [((name,), sink["pending"]) for name, sink in sinks.items()]

@@ -6,6 +6,7 @@ Off loopback the API wants a token, and the trigger a list of who may speak to i
 from __future__ import annotations
 
 import ipaddress
+from datetime import time
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
@@ -48,6 +49,9 @@ class TriggerOptions(Options):
         default=300.0, gt=0, description="silence, or half a line, after which a line is closed"
     )
     max_connections: int = Field(default=16, ge=1, description="most connections at a time")
+    max_connections_per_address: int = Field(
+        default=4, ge=1, description="most of them from one address"
+    )
     max_line_bytes: int = Field(default=512, ge=64, description="longest line that is taken")
 
     @model_validator(mode="after")
@@ -74,6 +78,14 @@ class ServeOptions(Options):
     token_file: str | None = Field(
         default=None, description="file that holds the token, relative to the root"
     )
+    session_days: float = Field(
+        default=30.0, gt=0, description="how long a browser that showed the token stays signed in"
+    )
+    shift_starts: tuple[time, ...] = Field(
+        default=(time(6), time(14), time(22)),
+        min_length=1,
+        description="local times at which shifts begin, whose counts the page shows: '06:00'",
+    )
     cert_file: str | None = Field(
         default=None, description="certificate (PEM) to serve HTTPS with, relative to the root"
     )
@@ -88,6 +100,19 @@ class ServeOptions(Options):
         default=False,
         description="whether an upload may name a camera without a recipe and a folder so far",
     )
+    editor: bool | None = Field(
+        default=None,
+        description="whether recipes may be written over HTTP; null: where host is loopback, for "
+        "off it the token is also in the hands of machines that only send pictures",
+    )
+    preview_seconds: float = Field(
+        default=60.0, gt=0, description="longest that the recipe editor's preview may take"
+    )
+    preview_memory_mb: float = Field(
+        default=4000.0,
+        ge=500,
+        description="memory that it may take, in millions of bytes, its model included",
+    )
     max_upload_megabytes: float = Field(
         default=32.0, gt=0, description="largest picture that is taken, in millions of bytes"
     )
@@ -100,7 +125,16 @@ class ServeOptions(Options):
     wait_seconds: float = Field(
         default=30.0, gt=0, description="longest that `wait=true` waits for the reading"
     )
+    stall_seconds: float = Field(
+        default=30.0, gt=0, description="longest that a client may take nothing of its answer"
+    )
     max_connections: int = Field(default=100, ge=1, description="most connections at a time")
+    max_connections_per_address: int = Field(
+        default=16,
+        ge=1,
+        description="most of them from one address, listeners to /v1/events among them; a proxy "
+        "before the station wants as many as max_connections",
+    )
     max_uploads: int = Field(default=8, ge=1, description="most uploads taken in at a time")
     max_streams: int = Field(default=20, ge=1, description="most listeners to /v1/events")
     requests_per_second: float = Field(
@@ -109,6 +143,21 @@ class ServeOptions(Options):
     trigger: TriggerOptions = Field(
         default=TriggerOptions(), description="the line protocol for PLCs and cameras"
     )
+
+    @field_validator("shift_starts", mode="after")
+    @classmethod
+    def _times(cls, given: tuple[time, ...]) -> tuple[time, ...]:
+        if any(one.tzinfo is not None for one in given):
+            raise ValueError("are local times, without a zone: write '06:00'")
+        return tuple(sorted(set(given)))
+
+    @field_validator("shift_starts", mode="before")
+    @classmethod
+    def _no_numbers(cls, given: object) -> object:
+        # YAML 1.1 reads 06:00 without quotes as 360 and 22:00 as 1320, minutes after midnight.
+        if isinstance(given, list | tuple) and any(isinstance(one, int | float) for one in given):
+            raise ValueError("write the times in quotes: ['06:00', '14:00', '22:00']")
+        return given
 
     @field_validator("token", mode="before")
     @classmethod

@@ -44,6 +44,8 @@ class Serving:
     ) -> None:
         options = settings.serve
         self._options = options
+        self._settings = settings
+        self._clocks = clocks
         self._layout = layout
         self._station = settings.station
         self._on = on and (options.enabled or options.trigger.enabled)
@@ -58,12 +60,17 @@ class Serving:
         if not self._on:
             return
         from flows.serve.desk import Desk
+        from flows.serve.machine import Machine
         from flows.serve.meters import Meters
         from flows.serve.shelf import Shelf
+        from flows.serve.workshop import Workshop
 
         self._desk = Desk(layout, settings)
-        self._shelf = Shelf(layout, ledger.snapshot, settings.decode, clocks)
-        self._meters = Meters(settings.station, self._shelf, self._health)
+        self._workshop = Workshop(layout, settings, self._desk, ledger.snapshot)
+        self._shelf = Shelf(layout, ledger.snapshot, clocks)
+        certificate = options.cert_file and Path(layout.root, options.cert_file)
+        machine = Machine(layout, certificate or None)
+        self._meters = Meters(settings.station, self._shelf, self._health, machine)
 
     def __enter__(self) -> Self:
         """Listen, and begin to serve.
@@ -95,9 +102,9 @@ class Serving:
 
     # what the flow tells
 
-    def turn(self, scanned_at: Mapping[str, float], *, complete: bool) -> None:
+    def turn(self, scanned_at: Mapping[str, float], *, complete: bool, chunks_lost: int) -> None:
         """The flow's loop makes a turn."""
-        self._health.turn(scanned_at, complete=complete)
+        self._health.turn(scanned_at, complete=complete, chunks_lost=chunks_lost)
 
     def committed(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """These rows were committed."""
@@ -158,9 +165,12 @@ class Serving:
             await self._ending.wait()
         if trigger is not None:
             await trigger.close()
+        await asyncio.to_thread(self._workshop.close)
 
     def _end(self) -> None:
         self._desk.reports.close()
+        # Who waits for a preview is told now, or the server would wait for it.
+        self._loop.run_in_executor(None, self._workshop.close)
         self._ending.set()
         if self._server is not None:
             self._server.should_exit = True
@@ -173,13 +183,15 @@ class Serving:
 
         options = self._options
         app = application(
-            self._station,
-            options,
+            self._layout,
+            self._settings,
+            self._clocks,
             _token(self._options, self._layout),
             self._desk,
             self._shelf,
             self._health,
             self._meters,
+            self._workshop,
         )
         config = uvicorn.Config(
             app,

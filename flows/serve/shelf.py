@@ -1,12 +1,11 @@
 """What the API reads from the ledger, beside its writer: readings, their pictures, the figures.
 
-Each question opens one snapshot. The figures are asked for at most once a second, so that many who
-look cost no more than one.
+Each question opens one snapshot. The figures are asked for at most once a second, less often where
+that takes long, so that many who look cost no more than one.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sqlite3
 import threading
@@ -17,25 +16,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from PIL import Image
-
 from flows import vocabulary
 from flows.audit.figures import figures
 from flows.configuration.settings import Layout
 from flows.files.filenames import shown
 from flows.files.opening import open_regular
 from flows.intake import Clocks
-from flows.ledger.records import image_of
 from flows.serve.problems import RefusedError
-from stages.cutting import cut, widened
-from stages.decode import DecodeOptions, decode
-from stages.errors import ImageError
 
 Order = Literal["oldest", "newest"]
 
 FIGURES_SECONDS = 1.0
-CROP_MARGIN = 0.35
-"""Line heights of surroundings that a crop shows a person."""
+FIGURES_SHARE = 0.05
+"""Of the time, that adding up a large ledger for those who look may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +53,11 @@ class Wanted:
             ("read_at < ?", self.end and vocabulary.instant(self.end)),
         )
         kept = [(words, value) for words, value in found if value is not None]
-        return [words for words, _ in kept], [value for _, value in kept]
+        words = [words for words, _ in kept]
+        if self.status not in (None, "read"):
+            # The words by which SQLite finds the index of what is not `read`.
+            words.append("status != 'read'")
+        return words, [value for _, value in kept]
 
 
 class Shelf:
@@ -70,12 +67,10 @@ class Shelf:
         self,
         layout: Layout,
         snapshot: Callable[[], AbstractContextManager[sqlite3.Connection]],
-        decode_options: DecodeOptions,
         clocks: Clocks,
     ) -> None:
         self._layout = layout
         self._snapshot = snapshot
-        self._decode = decode_options
         self._clocks = clocks
         self._guard = threading.Lock()
         self._told: tuple[float, dict[str, Any]] | None = None
@@ -129,7 +124,7 @@ class Shelf:
             RefusedError: there is none.
         """
         with self._snapshot() as db:
-            return self._row(db, key)["record"]
+            return self.row(db, key)["record"]
 
     def last(self, camera: str) -> list[dict[str, Any]]:
         """The rows of the picture of this camera that was reported last; none without one."""
@@ -151,73 +146,63 @@ class Shelf:
         Raises:
             RefusedError: there is no such reading, or its picture is not kept any more.
         """
-        path, name = self._place(key)
+        path, name = self.place(key)
         try:
             return open_regular(path), name
         except OSError as error:
-            raise _gone(name) from error
-
-    def crop(self, key: str) -> bytes:
-        """PNG of the line that was read, upright, with a little of what is round it.
-
-        The picture was decoded before by a worker, which is there to be lost; only what that one
-        could read is opened here.
-
-        Raises:
-            RefusedError: nothing was found in the picture, or it is not kept any more.
-        """
-        row = vocabulary.from_json(self.one(key))
-        if row["outline"] is None:
-            raise RefusedError(
-                404,
-                "no-crop",
-                f"nothing was found in {row['image']} ({row['status']})",
-                f"look at the whole picture: /v1/readings/{key}/picture",
-            )
-        path, name = self._place(key)
-        with self._snapshot() as db:
-            record = db.execute(
-                "SELECT * FROM images WHERE id=?", (self._row(db, key)["image"],)
-            ).fetchone()
-        try:
-            frames = decode(image_of(record, path), self._decode)
-            pixels = next(frame.pixels for frame in frames if frame.page == row["page"])
-            outline = tuple(tuple(point) for point in row["outline"])
-            line = cut(pixels, widened(outline, CROP_MARGIN, pixels.shape))
-        except (ImageError, StopIteration) as error:
-            raise _gone(name) from error
-        written = io.BytesIO()
-        Image.fromarray(line).save(written, "PNG")
-        return written.getvalue()
+            raise self.gone(name) from error
 
     def figures(self) -> dict[str, Any]:
         """The conservation figures, as `markwatch status --json` has them, and rows by status."""
         with self._guard:
             now = self._clocks.tick()
-            if self._told is None or now - self._told[0] >= FIGURES_SECONDS:
+            if self._told is None or now >= self._told[0]:
                 with self._snapshot() as db:
                     found = figures(db, self._clocks.now())
                     found["readings"] = _readings(db)
-                self._told = (now, shown(found))
+                took = self._clocks.tick() - now
+                good = max(FIGURES_SECONDS, took / FIGURES_SHARE)
+                self._told = (now + good, shown(found))
             return self._told[1]
 
-    def _place(self, key: str) -> tuple[Path, str]:
+    def look(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One moment of the ledger, for questions that are asked nowhere else."""
+        return self._snapshot()
+
+    def place(self, key: str) -> tuple[Path, str]:
+        """Where the picture of a reading lies now, and its name.
+
+        Raises:
+            RefusedError: there is no such reading, or its picture is not kept any more.
+        """
+        record, path = self.record(key)
+        return path, record["name"]
+
+    def record(self, key: str) -> tuple[sqlite3.Row, Path]:
+        """The ledger's record of the picture of a reading, and where it lies now.
+
+        Raises:
+            RefusedError: there is no such reading, or its picture is not kept any more.
+        """
         with self._snapshot() as db:
-            row = self._row(db, key)
-            record = db.execute(
-                "SELECT name, state, work, target, discard FROM images WHERE id=?", (row["image"],)
-            ).fetchone()
+            image = self.row(db, key)["image"]
+            record = db.execute("SELECT * FROM images WHERE id=?", (image,)).fetchone()
         if record is None or record["discard"] is not None:
-            raise _gone(record["name"] if record else key)
+            raise self.gone(record["name"] if record else key)
         filed = record["state"] == "archived"
         path = self._layout.root / os.fsdecode(record["target" if filed else "work"])
         if not filed and not path.exists():
             # It was filed between the two looks.
             path = self._layout.root / os.fsdecode(record["target"])
-        return path, record["name"]
+        return record, path
 
     @staticmethod
-    def _row(db: sqlite3.Connection, key: str) -> Mapping[str, Any]:
+    def row(db: sqlite3.Connection, key: str) -> Mapping[str, Any]:
+        """The picture and the record of this reading.
+
+        Raises:
+            RefusedError: there is none.
+        """
         found: Mapping[str, Any] | None = db.execute(
             "SELECT image, record FROM rows WHERE id=?", (key,)
         ).fetchone()
@@ -230,6 +215,16 @@ class Shelf:
             )
         return found
 
+    @staticmethod
+    def gone(name: str) -> RefusedError:
+        """The refusal where a picture is not kept any more."""
+        return RefusedError(
+            410,
+            "picture-gone",
+            f"the picture {name} is not kept any more",
+            "see `retention` in the settings; the reading itself stays",
+        )
+
 
 def _readings(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
     """Rows by camera and status, those included that retention removed."""
@@ -239,12 +234,3 @@ def _readings(db: sqlite3.Connection) -> dict[str, dict[str, int]]:
     ):
         counted.setdefault(camera, {})[status] = rows
     return counted
-
-
-def _gone(name: str) -> RefusedError:
-    return RefusedError(
-        410,
-        "picture-gone",
-        f"the picture {name} is not kept any more",
-        "see `retention` in the settings; the reading itself stays",
-    )

@@ -110,12 +110,17 @@ class Seen:
     pages: tuple[Page, ...]
 
 
-def see(image: ImageRef, recipe: Recipe, options: DecodeOptions) -> Seen:
-    """Read a picture by the graph's own stages, in this thread, and keep what there is to see."""
+def see(
+    image: ImageRef, recipe: Recipe, options: DecodeOptions, *, step_px: Size = STEP_PX
+) -> Seen:
+    """Read a picture by the graph's own stages, in this thread, and keep what there is to see.
+
+    The picture after each step is kept as large as it fits into `step_px`.
+    """
     steps: list[Stepped] = []
 
     def keep(frame: Frame, step: Step, ms: float) -> None:
-        pixels = fitted(frame.pixels, *STEP_PX)
+        pixels = fitted(frame.pixels, *step_px)
         words = options_in_words(step.options.model_dump(mode="json", exclude_unset=True))
         steps.append(Stepped(frame.page, step.name, words, ms, pixels, _size(frame)))
 

@@ -10,9 +10,12 @@ import trocr_checkpoint
 from made import picture
 from plants import Plant, run
 
+from flows import plugins
 from flows.configuration import recipes, settings
+from flows.configuration.recipes import Engine
 from flows.engines import Engines
 from stages.errors import PluginError
+from stages.options import Options
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +92,39 @@ def test_evaluate_when_the_site_chooses_then_its_checkpoint_begins_at_the_root(
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "trocr: mine@" in done.stdout
+
+
+def test_keep_when_others_are_loaded_then_they_go_and_these_stay():
+    left, entered = [], []
+
+    class Counted(Options):
+        number: int = 0
+
+    class Plugin:
+        per_thread = False
+        Options = Counted
+
+        def __init__(self, options):
+            self.number = options.number
+
+        def __enter__(self):
+            entered.append(self.number)
+            return self
+
+        def __exit__(self, *_):
+            left.append(self.number)
+
+    engines = Engines()
+    one, other = (Engine("detector", "counted", Counted(number=each)) for each in (1, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "load", lambda kind, name: Plugin)
+        for each in (one, other):
+            with engines.use(each):
+                pass
+        engines.keep([other])
+        assert left == [1]
+        for each in (one, other):
+            with engines.use(each):
+                pass
+    engines.close()
+    assert entered == [1, 2, 1] and sorted(left) == [1, 1, 2]

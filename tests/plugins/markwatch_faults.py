@@ -24,6 +24,7 @@ from stages.records import Character, Detection, Frame, Transcript
 CRASH, HANG, RAISE, BUG, SLOW = 11, 22, 33, 44, 55
 NUMPY, SURROGATE, NAN = 66, 77, 88
 LEAK, SHORT = 91, 92
+MARKUP, LONG = 97, 98
 SLOW_SECONDS = 1.0
 LEAK_MB, LEAK_MOST_MB, LEAK_SECONDS = 32, 8192, 0.02
 
@@ -88,7 +89,12 @@ class ScriptedRecogniser(_Plugin):
             raise RecogniserError("the engine says no")
         if level == BUG:
             raise ZeroDivisionError("a bug in a plug-in")
-        text = "\ud800" if level == SURROGATE else f"G{level:03d}"
+        odd_texts = {
+            SURROGATE: "\ud800",
+            MARKUP: "<script>window.pwned=1</script><img/src=x/onerror=pwned=1>",
+            LONG: "G" + "0123456789" * 6,
+        }
+        text = odd_texts.get(level, f"G{level:03d}")
         odd = {NUMPY: np.float32(0.99), NAN: float("nan")}
         return Transcript(text, tuple(Character(char, odd.get(level, 0.99)) for char in text))
 

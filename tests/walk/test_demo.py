@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
+import signal
 import subprocess
 from pathlib import Path
 
-from plants import COMMAND, environment, run
+import urllib3
+from plants import COMMAND, environment, run, wait_until
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -29,6 +32,8 @@ def test_demo_when_run_then_all_counts_agree_and_its_lines_open_the_files(tmp_pa
     assert int(right) >= 0.8 * (expected - 1)
     assert int(wrong) == 0
 
+    assert re.search(r"^page +http://127\.0\.0\.1:\d+/ ", done.stdout, re.MULTILINE), done.stdout
+
     lines = done.stdout.split("open them with\n")[1].splitlines()
     for line in lines[:2]:
         opened = subprocess.run(line, shell=True, capture_output=True, text=True, check=True)
@@ -38,6 +43,35 @@ def test_demo_when_run_then_all_counts_agree_and_its_lines_open_the_files(tmp_pa
 
     again = run("status", "--root", str(root))
     assert f"{expected} pictures seen = {expected} reported + 0 in work" in again.stdout
+
+
+def test_demo_when_it_stays_then_the_page_is_served_until_it_is_interrupted(tmp_path):
+    root = tmp_path / "demo"
+    sample = SAMPLES / "labels-01.png"
+    with (tmp_path / "out").open("w+") as out:
+        process = subprocess.Popen(
+            [*COMMAND, "demo", "--stay", "--root", str(root)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment(COLUMNS="160"),
+        )
+        try:
+            said = (tmp_path / "out").read_text
+            wait_until(lambda: "stays  " in said() or process.poll() is not None, "all read", 240)
+            url = re.search(r"^stays +(http://\S+/);", said(), re.MULTILINE)[1]
+            page = urllib3.request("GET", url, retries=False)
+            assert page.status == 200 and b"/static/live.js" in page.data
+            shutil.copy(sample, root / "data" / "inbox" / "labels" / "one-more.png")
+            query = f"{url}v1/readings?image=one-more.png"
+            wait_until(lambda: urllib3.request("GET", query).json()["readings"], "one more")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0, said()
+        finally:
+            process.kill()
+            process.wait()
+    counts = re.findall(r"^(?:MQTT|CSV|Parquet|ledger) +(\d+) readings", said(), re.MULTILINE)
+    expected = len((SAMPLES / "expected.csv").read_text().splitlines())
+    assert counts == [str(expected + 1)] * 4
 
 
 def test_demo_when_the_folder_holds_something_else_then_refuses_and_keeps_it(tmp_path):

@@ -129,18 +129,6 @@ def test_example_when_compared_with_the_vocabulary_then_valid():
 
 def test_openapi_when_read_then_every_route_refers_to_what_is_there(station):
     described = station.get("/openapi.json").json()
-    assert set(described["paths"]) == {
-        "/v1/images",
-        "/v1/readings",
-        "/v1/readings/{key}",
-        "/v1/readings/{key}/crop",
-        "/v1/readings/{key}/picture",
-        "/v1/events",
-        "/v1/status",
-        "/metrics",
-        "/healthz",
-        "/readyz",
-    }
     schemas = described["components"]["schemas"]
     used = set()
     for path in described["paths"].values():

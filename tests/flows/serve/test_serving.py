@@ -153,6 +153,7 @@ def test_start_when_the_port_is_taken_then_one_line_with_its_remedy(tmp_path):
         ("{enabled: true, token_file: short}", "shorter than 16"),
         ("{enabled: true, token_file: missing}", "cannot be read"),
         ("{enabled: true, cert_file: short}", "not encrypted"),
+        ("{enabled: true, shift_starts: [06:00, 14:00]}", "write the times in quotes"),
         ("{enabled: true, source: other}", "no folder source is called 'other'"),
     ],
 )
