@@ -95,6 +95,16 @@ def test_page_when_a_picture_is_dropped_then_it_appears_without_reload(page, pla
     assert page.locator("#list li").count() == 2
 
 
+def test_page_when_a_reading_is_opened_then_its_picture_leads_to_the_recipe_editor(page, plant):
+    drop(plant, 104, "tuned.png")
+    drop(plant, 105, "newer.png")
+    expect(item(page, "newer.png")).to_be_visible()
+    item(page, "tuned.png").locator("button").click()
+    page.get_by_role("link", name="Open in the recipe editor").click()
+    page.wait_for_selector("body[data-ready]")
+    expect(page.locator("ul.pictures [aria-pressed=true]")).to_have_attribute("title", "tuned.png")
+
+
 def test_page_when_a_picture_failed_then_its_reason_and_a_button_that_has_it_read(page, plant):
     drop(plant, 103, "torn.png", "torn")
     failed = page.locator("#failures-list li").filter(has_text="torn.png")

@@ -105,6 +105,9 @@ export class Details {
   async #picture(row, figure) {
     const path = `/v1/readings/${encodeURIComponent(row.id)}`;
     const file = h("a", { href: `${path}/picture`, class: "button", target: "_blank", rel: "noopener" }, "The file as it came");
+    // An image's id is the first part of those of its readings.
+    const query = new URLSearchParams({ camera: row.camera, picture: row.id.slice(0, 36) });
+    const below = h("div", { class: "row" }, file, h("a", { href: `/recipes?${query}`, class: "button" }, "Open in the recipe editor"));
     try {
       const answer = await ask(`${path}/view`);
       const [width, height] = answer.headers.get("X-Picture-Size").split("x").map(Number);
@@ -116,7 +119,7 @@ export class Details {
       this.#address = address;
       const image = h("img", { src: address, width, height, alt: `The picture ${row.image}` });
       const over = s("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, row.outline && region(row.outline));
-      put(figure, h("div", { class: "over" }, image, over), file);
+      put(figure, h("div", { class: "over" }, image, over), below);
     } catch (error) {
       // The reason stands above already.
       if (error.error === "no-view") put(figure, asItCame(`${path}/picture`), file);
