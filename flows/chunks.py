@@ -4,29 +4,47 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from stages.records import ImageRef
+from stages.records import Failure, ImageRef
+
+UNREADABLE = "the file cannot be opened: check its permissions"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A claimed picture, the attempts already made at it, and how the last one ended.
 
-    A `suspect` was in flight when the flow died: it is read with nothing beside it.
+    A `suspect` is read with nothing beside it: it was in flight when the flow died, or when the
+    process `beside` did. It is `spared` once for what another one did.
     """
 
     image: ImageRef
     attempts: int
     error: str | None = None
     suspect: bool = False
+    beside: int | None = None
+    spared: bool = False
 
     def failed(self, error: str) -> Waiting:
         """The same picture after one more attempt that did not succeed."""
-        return replace(self, attempts=self.attempts + 1, error=error)
+        return replace(self, attempts=self.attempts + 1, error=error, beside=None)
 
-    def reason(self) -> str:
-        """Why it is given up, in one line."""
+    def lost(self, error: str, life: int | None) -> Waiting:
+        """The same picture after the process of this number died while it held others too."""
+        return replace(self.failed(error), suspect=True, beside=None if self.spared else life)
+
+    def acquitted(self) -> Waiting:
+        """The same picture when it is known that another one was to blame."""
+        return replace(self, attempts=self.attempts - 1, suspect=False, beside=None, spared=True)
+
+    def given_up(self, max_attempts: int) -> Failure | None:
+        """What is reported of it if it is not tried any more."""
+        if self.image.sha256 is None:
+            return Failure(self.image, "intake", UNREADABLE, retryable=False)
+        if self.attempts < max_attempts:
+            return None
         last = f": {self.error}" if self.error else " when markwatch was restarted"
-        return f"gave up after {self.attempts} attempts{last}"
+        words = f"gave up after {self.attempts} attempts{last}"
+        return Failure(self.image, "graph", words, retryable=False)
 
 
 def chunk_size(waiting: int, slots: int, limit: int) -> int:

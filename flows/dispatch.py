@@ -1,45 +1,34 @@
 """Claimed pictures on their way through the graph: chunks, attempts, deadlines.
 
 A chunk goes to the cluster as one Dask graph. A picture whose attempt did not end well is read
-again with nothing beside it, so that the guilty one is known and its neighbours are not blamed;
-after `max_attempts` it is given up as a `Failure`. A picture whose bytes changed while it was read
-is read anew once it has been quiet. The ledger counts an attempt before it is made.
+again alone, so that the guilty one is known and its neighbours are not blamed: in a process of its
+own where there is one, and else with nothing else in flight. After `max_attempts` it is given up
+as a `Failure`. A picture whose bytes changed while it was read is read anew once it has been quiet.
+The ledger counts an attempt before it is made.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 import queue
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
-from pathlib import Path
 
 import structlog
 
 from flows import graph
 from flows.chunks import Waiting, chunk_size
-from flows.cluster import Cluster, ClusterAwayError, WorkerLostError
+from flows.cluster.place import Cluster, ClusterAwayError, NotBegunError, WorkerLostError
 from flows.configuration.recipe_book import RecipeBook
 from flows.configuration.settings import Settings
-from flows.endings import looks_complete
-from flows.intake import Clocks, digest_of
+from flows.flights import Flight, Flights
+from flows.intake import Clocks
 from flows.ledger.log import Ledger
+from flows.regrown import look_again, may_grow
+from flows.suspects import Suspects
 from stages.records import Failure, ImageRef, Report
-
-UNREADABLE = "the file cannot be opened: check its permissions"
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A chunk that the cluster is working on, and when it must be back (monotonic seconds)."""
-
-    waiting: tuple[Waiting, ...]
-    deadline: float
-    alone: bool
 
 
 class Dispatch:
@@ -62,13 +51,13 @@ class Dispatch:
         self._tick = clocks.tick
         self._wake = wake
         self._waiting: deque[Waiting] = deque()
-        self._alone: deque[Waiting] = deque()
+        self._suspects = Suspects()
         self._changing: list[tuple[float, Waiting]] = []
-        self._flights: dict[Future, Flight] = {}
+        self._flights = Flights()
         self._landed: queue.SimpleQueue[Future] = queue.SimpleQueue()
         self._back: deque[Future] = deque()
         self._given_up: list[Failure] = []
-        self._lost = False
+        self.chunks_lost = 0
         # How many of those that wait go before the next one is read alone.
         self._turn = 0
         # Several flows may share one Dask cluster, where a key names one task for all of them.
@@ -79,35 +68,69 @@ class Dispatch:
     def add(self, pictures: Iterable[Waiting]) -> None:
         """Take pictures in; suspects, and those with attempts behind them, will be read alone."""
         for waiting in pictures:
-            alone = waiting.attempts or waiting.suspect
-            (self._alone if alone else self._waiting).append(waiting)
+            if waiting.attempts or waiting.suspect:
+                self._suspects.add([waiting])
+            else:
+                self._waiting.append(waiting)
 
     @property
     def held(self) -> int:
         """How many pictures are in work here."""
-        flying = sum(len(flight.waiting) for flight in self._flights.values())
-        return len(self._waiting) + len(self._alone) + len(self._changing) + flying
+        here = len(self._waiting) + len(self._suspects) + len(self._changing)
+        return here + self._flights.pictures
+
+    @property
+    def trouble(self) -> str | None:
+        """How many of them are read alone, or wait for it, for `status`."""
+        count = len(self._suspects) + bool(self._flights.alone)
+        words = f"{count} in work are read alone: a worker died or an engine failed with them"
+        return words if count else None
+
+    @property
+    def in_line(self) -> int:
+        """How many of them take room from others: not those that wait to be read apart."""
+        return self.held - (len(self._suspects) if self._cluster.apart else 0)
 
     def send(self) -> int:
-        """Hand over what the cluster has room for; returns how many chunks.
-
-        After an attempt alone that failed, what waits has its turn before the next one: a picture
-        that hangs costs the others one deadline at a time.
-        """
+        """Hand over what the cluster has room for; returns how many chunks."""
         now = self._tick()
         self.add(waiting for at, waiting in self._changing if at <= now)
         self._changing = [(at, waiting) for at, waiting in self._changing if at > now]
-        if any(flight.alone for flight in self._flights.values()):
+        self._cluster.tend(self._book.engines())
+        return self._send_suspect() + self._send_line()
+
+    def _send_suspect(self) -> int:
+        """Have one suspect read alone.
+
+        Where that stops the line, what waits has its turn after an attempt alone that failed: a
+        picture that hangs costs the others one deadline at a time.
+        """
+        if not self._suspects or self._flights.alone:
             return 0
-        if self._alone and not (self._turn and self._waiting):
-            if self._flights:
-                return 0
-            self._send((self._alone[0],), alone=True)
-            self._alone.popleft()
-            return 1
+        if not self._cluster.apart and (self._flights or (self._turn and self._waiting)):
+            return 0
+        one = self._suspects.next()
+        most = self._settings.cluster.max_attempts
+        last, tried = one.attempts == most - 1, one.given_up(most) is None
+        if tried and not self._cluster.ready(self._book.engines(), alone=True, anew=last):
+            return 0
+        self._send((one,), alone=True)
+        self._suspects.remove([one])
+        return 1
+
+    def _line_stops(self) -> bool:
+        """Whether a picture is read alone in the line's own process, or is the next to be."""
+        alone = self._flights.alone
+        if alone is not None and not alone.apart:
+            return True
+        return bool(self._suspects) and not self._cluster.apart and not self._turn
+
+    def _send_line(self) -> int:
+        """Have what waits read, as far as there is room."""
         count = 0
-        while self._waiting and len(self._flights) < 2 * self._cluster.slots:
-            if self._alone and not self._turn:
+        room = 2 * self._cluster.slots - len(self._flights.sharing(self._cluster.life))
+        while self._waiting and count < room and not self._line_stops():
+            if not self._cluster.ready(self._book.engines()):
                 break
             chunk = self._next_chunk()
             self._send(chunk, alone=False)
@@ -128,18 +151,13 @@ class Dispatch:
         return tuple(itertools.islice(alike, size))
 
     def _send(self, waiting: tuple[Waiting, ...], *, alone: bool) -> None:
-        given_up = [failure for one in waiting if (failure := self._given(one))]
+        most = self._settings.cluster.max_attempts
+        given_up = [failure for one in waiting if (failure := one.given_up(most))]
         ids = {failure.image.id for failure in given_up}
         waiting = tuple(one for one in waiting if one.image.id not in ids)
         if not waiting:
             self._given_up.extend(given_up)
             return
-        if self._lost:
-            self._cluster.warm(self._book.engines())
-            self._lost = False
-        if alone and waiting[0].attempts == self._settings.cluster.max_attempts - 1:
-            self._cluster.renew()
-            self._cluster.warm(self._book.engines())
         self._ledger.attempt([one.image.id for one in waiting], alone=alone)
         self._given_up.extend(given_up)
         camera = waiting[0].image.camera
@@ -151,21 +169,14 @@ class Dispatch:
             attempt=waiting[0].attempts + 1,
         )
         # What is in flight already may be done first, on the same slot.
-        ahead = sum(len(flight.waiting) for flight in self._flights.values())
-        seconds = self._settings.cluster.deadline_seconds * (ahead + len(waiting))
-        future = self._cluster.submit(built)
-        self._flights[future] = Flight(waiting, self._tick() + seconds, alone)
+        beside = [] if alone else self._flights.sharing(self._cluster.life)
+        ahead = sum(len(flight.waiting) for flight in beside)
+        deadline = self._settings.cluster.deadline_seconds * (ahead + len(waiting))
+        apart, life = alone and self._cluster.apart, self._cluster.life
+        future = self._cluster.submit(built, pictures=len(waiting), alone=alone)
+        flight = Flight(waiting, self._tick() + deadline, alone, apart, life)
+        self._flights.sent(future, flight)
         future.add_done_callback(self._on_landed)
-
-    def _given(self, one: Waiting) -> Failure | None:
-        """What is reported of a picture that is not tried any more."""
-        if one.image.sha256 is None:
-            reason, stage = UNREADABLE, "intake"
-        elif one.attempts >= self._settings.cluster.max_attempts:
-            reason, stage = one.reason(), "graph"
-        else:
-            return None
-        return Failure(one.image, stage, reason, retryable=False)
 
     def _on_landed(self, future: Future) -> None:
         self._landed.put(future)
@@ -179,41 +190,39 @@ class Dispatch:
         while not self._landed.empty():
             self._back.append(self._landed.get())
         final: list[Report | Failure] = []
+        self._excuse_late_comers()
         try:
             while self._back:
                 final.extend(self._settle(self._flights[self._back[0]], self._back[0]))
-                del self._flights[self._back.popleft()]
+                self._flights.landed(self._back.popleft())
         finally:
             self._given_up = [*final, *self._given_up]
         final, self._given_up = self._given_up, []
         return final
 
+    def _excuse_late_comers(self) -> None:
+        """Before any of them is settled, for then it is not known any more who came first."""
+        for future in self._back:
+            flight = self._flights[future]
+            died = isinstance(future.exception(), WorkerLostError)
+            if died and flight.life is not None and not flight.apart:
+                self._flights.excuse_late_comers(flight.life, self._cluster.slots)
+
     def _settle(self, flight: Flight, future: Future) -> list[Report | Failure]:
         """The final outcomes of one chunk; its other pictures go back to be read again."""
         error = future.exception()
-        if isinstance(error, ClusterAwayError):
-            self._lost = True
-            self._log.warning("chunk lost", error=str(error), pictures=len(flight.waiting))
-            self._ledger.forgive([one.image.id for one in flight.waiting])
-            self.add(flight.waiting)
-            return []
         if error is not None:
-            died = isinstance(error, WorkerLostError)
-            self._lost = self._lost or died
-            reason = f"{'the worker died' if died else type(error).__name__}: {error}"
-            names = [one.image.name for one in flight.waiting]
-            self._log.warning("chunk lost", error=reason, pictures=names)
-            self._retry([one.failed(reason) for one in flight.waiting], flight.alone)
+            self._lost(flight, error)
             return []
         final: list[Report | Failure] = []
         failed: list[Waiting] = []
         changed: list[tuple[ImageRef, float]] = []
         intake = self._settings.intake
         for waiting, outcome in zip(flight.waiting, future.result(), strict=True):
-            now = self._look_again(waiting.image)
+            now = look_again(waiting.image)
             if now.sha256 != waiting.image.sha256:
                 changed.append((now, intake.quiet_seconds))
-            elif isinstance(outcome, Failure) and self._may_grow(now):
+            elif isinstance(outcome, Failure) and may_grow(now, self._now(), intake.settle_seconds):
                 changed.append((now, intake.settle_seconds))
             elif isinstance(outcome, Failure) and outcome.retryable:
                 failed.append(waiting.failed(outcome.reason))
@@ -226,48 +235,68 @@ class Dispatch:
         self._read_anew(changed)
         return final
 
+    def _lost(self, flight: Flight, error: BaseException) -> None:
+        """Nothing came back of this chunk: its pictures are read again."""
+        self.chunks_lost += not isinstance(error, NotBegunError)
+        ids = [one.image.id for one in flight.waiting]
+        if isinstance(error, ClusterAwayError | NotBegunError):
+            if isinstance(error, ClusterAwayError):
+                self._log.warning("chunk lost", error=str(error), pictures=len(ids))
+            self._ledger.forgive(ids)
+            self._take_back(flight.waiting)
+            return
+        died = isinstance(error, WorkerLostError)
+        reason = f"{'the worker died' if died else type(error).__name__}: {error}"
+        names = [one.image.name for one in flight.waiting]
+        self._log.warning("chunk lost", error=reason, pictures=names)
+        if died and not flight.alone:
+            self._suspect(flight, reason)
+            return
+        innocent = self._suspects.beside(flight.waiting[0]) if died else []
+        self._ledger.forgive([one.image.id for one in innocent])
+        self._retry([one.failed(reason) for one in flight.waiting], flight.alone)
+        self._suspects.remove(innocent)
+        self._take_back(one.acquitted() for one in innocent)
+
+    def _suspect(self, flight: Flight, reason: str) -> None:
+        """A process died that held more than one picture: whom to suspect, and whom not."""
+        lost = [one.lost(reason, flight.life) for one in flight.waiting]
+        let_go = [one for one in lost if flight.blameless and not one.spared]
+        held = [one for one in lost if one not in let_go]
+        self._ledger.forgive([one.image.id for one in let_go])
+        # What may yet be forgiven is not noted as an attempt that failed.
+        self._ledger.attempt_failed([one.image.id for one in held if one.beside is None])
+        self._suspects.add(held)
+        self._take_back(one.acquitted() for one in let_go)
+
+    def _take_back(self, pictures: Iterable[Waiting]) -> None:
+        """Put these back among those that wait, which stand in the order of their claims."""
+        self.add(pictures)
+        self._waiting = deque(sorted(self._waiting, key=lambda one: one.image.id))
+
     def _read_anew(self, changed: list[tuple[ImageRef, float]]) -> None:
         """A writer still held the file open: read what it wrote, when it may have ended."""
         for image, seconds in changed:
             self._log.info("picture was still being written", image=image.name)
             self._changing.append((self._tick() + seconds, Waiting(image, 0)))
 
-    def _may_grow(self, image: ImageRef) -> bool:
-        """Whether a picture that failed may be half of one: its writer began anew at the claim."""
-        path = Path(image.path)
-        try:
-            age = self._now().timestamp() - path.stat().st_mtime
-            return age < self._settings.intake.settle_seconds and looks_complete(path) is False
-        except OSError:
-            return False
-
     def _retry(self, failed: list[Waiting], was_alone: bool) -> None:
         if not failed:
             return
         self._ledger.attempt_failed([one.image.id for one in failed])
-        self._alone.extend(failed)
+        for one in failed:
+            # What is given up waits for nobody.
+            given_up = one.given_up(self._settings.cluster.max_attempts)
+            self._given_up.extend([given_up] if given_up else [])
+            self._suspects.add([] if given_up else [one])
         if was_alone:
             self._turn = len(self._waiting)
 
-    def _look_again(self, image: ImageRef) -> ImageRef:
-        """The picture as it is now; as it was, where that cannot be said."""
-        path = Path(image.path)
-        try:
-            digest = digest_of(path)
-            return replace(image, sha256=digest, size=path.stat().st_size)
-        except OSError as error:
-            self._log.warning("cannot read again", image=image.name, error=str(error))
-            return image
-
     def check_deadlines(self) -> None:
         """Restart the cluster when a chunk is overdue; its pictures come back as lost."""
-        now = self._tick()
-        late = {future: flight for future, flight in self._flights.items() if now > flight.deadline}
+        late = self._flights.overdue(self._tick())
         if not late:
             return
         names = [one.image.name for flight in late.values() for one in flight.waiting]
         self._log.error("over the deadline", pictures=names)
-        # Once is enough: where nothing can be killed, the chunk is waited for.
-        for future, flight in late.items():
-            self._flights[future] = replace(flight, deadline=math.inf)
-        self._cluster.restart()
+        self._cluster.restart(list(late))

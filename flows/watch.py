@@ -17,12 +17,15 @@ from functools import partial
 import structlog
 
 from flows.archive import Archive, Filing, filing, reason_note, relative_work
+from flows.care.canary import Canaries
 from flows.care.listening import Listening
 from flows.care.rereads import Rereads
 from flows.care.retention import Retention
 from flows.chunks import Waiting
-from flows.cluster import ClusterAwayError, cluster
+from flows.cluster.choice import cluster
+from flows.cluster.place import ClusterAwayError
 from flows.configuration.folders import check_folders, make_folders
+from flows.configuration.installation import site_of
 from flows.configuration.recipe_book import RecipeBook
 from flows.configuration.settings import Layout, Settings
 from flows.deliver import Delivery
@@ -79,7 +82,7 @@ class Watch:
         """
         check_folders(self._layout, self._settings)
         make_folders(self._layout, self._settings)
-        site = Site(self._settings.station, str(self._layout.root))
+        site = site_of(self._layout, self._settings)
         with Ledger(self._layout.ledger, self._clocks.now, root=self._layout.root) as ledger:
             self._ledger = ledger
             self._archive = Archive(self._layout, ledger)
@@ -109,23 +112,29 @@ class Watch:
                     with (
                         Retention(self._layout, ledger, self._settings, self._clocks),
                         Listening(ledger, self._settings.silence, self._clocks),
+                        self._canaries(ledger, site, on=not once),
                     ):
                         self._watch(site, once)
                 finally:
                     complete = self._finish()
         return complete
 
+    def _canaries(self, ledger: Ledger, site: Site, *, on: bool) -> Canaries:
+        seen = self._intake.sightings
+        return Canaries(ledger, self._settings, site, seen, self._clocks, on=on)
+
     def _tell_conditions(self, sources: Mapping[str, str]) -> None:
         """Keep in the ledger, for `status`, what wants a person's attention now."""
         told = {f"recipe {name}": words for name, words in self._book.errors.items()}
         told |= {f"source {name}": words for name, words in sources.items()}
         found = {"intake": self._intake.trouble, "archive": self._archive.trouble}
-        found["serve"] = self._serving.trouble
+        found |= {"serve": self._serving.trouble, "suspects": self._dispatch.trouble}
         if self._strangers:
             found["data/work"] = (
                 f"{len(self._strangers)} files that no picture of the ledger has, "
                 f"{self._strangers[0]} for one: move them to an inbox to have them read"
             )
+        found |= {f"sink {delivery.name}": delivery.trouble for delivery in self._deliveries}
         told |= {name: words for name, words in found.items() if words}
         if self._trouble:
             told["the flow"] = self._trouble
@@ -159,7 +168,11 @@ class Watch:
             while not self._stopping:
                 worked = self._try(self._step)
                 listeners.supervise()
-                self._serving.turn(listeners.scanned_at, complete=listeners.scanned)
+                self._serving.turn(
+                    listeners.scanned_at,
+                    complete=listeners.scanned,
+                    chunks_lost=self._dispatch.chunks_lost,
+                )
                 self._try(partial(self._tell_conditions, listeners.troubles))
                 if once and listeners.scanned and self._idle():
                     return
@@ -211,7 +224,7 @@ class Watch:
         self._wake.clear()
 
     def _room(self) -> int:
-        return max(0, self._settings.intake.max_in_flight - self._dispatch.held)
+        return max(0, self._settings.intake.max_in_flight - self._dispatch.in_line)
 
     def _step(self) -> bool:
         """One turn of the loop: claim, send, collect, file. Returns whether it did anything."""

@@ -11,6 +11,7 @@ from rich.text import Text
 from flows import telemetry
 from flows.configuration import folders, recipes, settings
 from flows.configuration.choices import SinkChoice
+from flows.configuration.installation import site_of
 from flows.configuration.settings import Layout, LogOptions, Settings
 from flows.engines import ENGINES
 from flows.serve import serving
@@ -53,7 +54,7 @@ def check(root: Path) -> int:
     recogniser = site.recogniser if site else Settings().recogniser
     if site is not None:
         line("folders", lambda: _folders(layout, site))
-        place = Site(site.station, str(layout.root))
+        place = site_of(layout, site)
         for name, choice in site.sources.items():
             line(f"source {name}", choice.plugin(choice.options, place).probe)
     engines: dict[tuple[str, str, str], recipes.Engine] = {}

@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows import graph, telemetry, vocabulary
-from flows.cluster import DaskThreads
+from flows.cluster.threads import DaskThreads
 from flows.configuration import recipes, settings
 from flows.configuration.settings import Layout, Settings
 from flows.files.filenames import printable, shown

@@ -80,9 +80,7 @@ def drop_block(plant: Plant, numbers: range, others: Sequence[Callable[[], objec
     for place, number in enumerate(numbers):
         dropped_at[f"{number:06d}.png"] = time.time()
         drop(plant.inbox(f"cam-{number % CAMERAS}"), number)
-        for other in others[
-            place * len(others) // len(numbers) : (place + 1) * len(others) // len(numbers)
-        ]:
+        for other in others[_share(place, len(numbers), len(others))]:
             other()
         pause.wait(max(0.0, begin + (place + 1) / PER_SECOND - time.monotonic()))
     plant.wait_until(lambda: dropped_at.keys() <= _read_at(plant).keys(), "the good pictures")

@@ -6,7 +6,7 @@ import pytest
 from made import image, picture
 
 from flows import graph
-from flows.cluster import DaskThreads
+from flows.cluster.threads import DaskThreads
 from flows.configuration import recipes
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.settings import ClusterOptions, Layout

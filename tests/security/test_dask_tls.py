@@ -9,7 +9,8 @@ import pytest
 from distributed import Client, LocalCluster, Security
 from pydantic import ValidationError
 
-from flows.cluster import SupervisedWorker, cluster
+from flows.cluster.choice import cluster
+from flows.cluster.worker import SupervisedWorker
 from flows.configuration.settings import ClusterOptions, LogOptions
 from stages.errors import ConfigError
 

@@ -395,4 +395,5 @@ def test_status_when_a_sink_is_configured_no_more_then_says_so(plant):
     assert plant.finish() == 0
     plant.configure(FILES_ONLY + "  csv: null\n", recipe=EVERYTHING)
     found = plant.status()
-    assert found["conditions"] == {"sink csv": "is not configured any more; 0 rows wait"}
+    words = "is not configured any more; 0 rows wait: configure it again, or `markwatch forget csv`"
+    assert found["conditions"] == {"sink csv": words}

@@ -1,0 +1,1 @@
+"""Where the graph runs, and what becomes of a process that a picture brings down."""
