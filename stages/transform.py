@@ -23,6 +23,10 @@ class Warp(Protocol):
 
     def to_result(self, points: np.ndarray) -> np.ndarray: ...
 
+    def sources(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`to_source` of x and y that broadcast: a row and a column of a grid stay thin."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Projective:
@@ -40,6 +44,10 @@ class Projective:
     def to_source(self, points: np.ndarray) -> np.ndarray:
         return _apply(np.linalg.inv(self.matrix), points)
 
+    def sources(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        across, down, scale = (_sum(row, x, y) for row in np.linalg.inv(self.matrix))
+        return across / scale, down / scale
+
 
 @dataclass(frozen=True, slots=True)
 class Shift:
@@ -55,7 +63,10 @@ class Shift:
         return np.column_stack([points[:, 0], points[:, 1] - self._level(points)])
 
     def to_source(self, points: np.ndarray) -> np.ndarray:
-        return np.column_stack([points[:, 0], points[:, 1] + self._level(points)])
+        return np.column_stack(self.sources(*points.T))
+
+    def sources(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x, y + np.interp(x, self.xs, self.ys)
 
     def _level(self, points: np.ndarray) -> np.ndarray:
         return np.interp(points[:, 0], self.xs, self.ys)
@@ -83,11 +94,12 @@ class Polar:
         return self._side * np.column_stack([turn * self.radius, self.radius - np.hypot(x, y)])
 
     def to_source(self, points: np.ndarray) -> np.ndarray:
-        angle = np.radians(self.middle_degrees) + self._side * points[:, 0] / self.radius
-        radius = self.radius - self._side * points[:, 1]
-        return np.column_stack(
-            [self.centre_x + radius * np.sin(angle), self.centre_y - radius * np.cos(angle)]
-        )
+        return np.column_stack(self.sources(*points.T))
+
+    def sources(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        angle = np.radians(self.middle_degrees) + self._side * x / self.radius
+        radius = self.radius - self._side * y
+        return self.centre_x + radius * np.sin(angle), self.centre_y - radius * np.cos(angle)
 
     @property
     def _side(self) -> int:
@@ -112,6 +124,12 @@ class Transform:
         for step in reversed(self.steps):
             points = step.to_source(points)
         return points
+
+    def sources(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`to_original` of x and y that broadcast, such as a row and a column."""
+        for step in reversed(self.steps):
+            x, y = step.sources(x, y)
+        return x, y
 
     def to_frame(self, points: np.ndarray) -> np.ndarray:
         """Map (N, 2) points of the original picture to the frame."""
@@ -163,6 +181,14 @@ def for_opencv(step: Projective) -> np.ndarray:
     """The same map with integer coordinates at pixel centres, as cv2.warpPerspective takes it."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return np.linalg.inv(half) @ step.matrix @ half
+
+
+def _sum(row: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """a x + b y + c; what is nothing is left out, so that x alone does not grow to a grid."""
+    a, b, c = row
+    if b == 0:
+        return a * x + c if a else np.asarray(c)
+    return a * x + b * y + c if a else b * y + c
 
 
 def _apply(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -80,7 +80,7 @@ def bench(
         MarkwatchError: a label file, a picture or the checkpoint is wrong.
     """
     sets = list(limited(read_sets(labels), limit))
-    _use_threads(threads)
+    use_threads(threads)
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     crops, blank = _crops(sets, errors)
     choices = {
@@ -192,7 +192,7 @@ class Stock:
         return [text.strip() for text in read]
 
 
-def _use_threads(threads: int) -> None:
+def use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     # tokenizers has a pool of its own, as large as the machine

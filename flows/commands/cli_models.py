@@ -1,8 +1,7 @@
-"""The commands of those who measure and train: the walk, recognisers, the embedded model."""
+"""The commands of those who measure how well is read, and who train the embedded model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -11,58 +10,6 @@ import typer
 
 from flows.commands.cli_root import Root
 from stages.errors import ConfigError
-
-
-def bench(
-    context: typer.Context,
-    pictures: Annotated[int, typer.Option(help="pictures waiting in the inbox")] = 200,
-    drops: Annotated[int, typer.Option(help="pictures dropped one at a time")] = 60,
-    recognition: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="LABELS.csv",
-            help="measure `trocr` beside `generate` and its peers on these crops instead; "
-            "may be repeated",
-        ),
-    ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(help="recognition: folder or id of a checkpoint", show_default="trocr's own"),
-    ] = None,
-    threads: Annotated[
-        int, typer.Option(min=1, help="recognition: threads that work on one call")
-    ] = 1,
-    limit: Annotated[
-        int | None,
-        typer.Option(min=1, help="recognition: only the first so many crops of each CSV"),
-    ] = None,
-) -> None:
-    """Measure the walk beside a bare loop of the same stages, and its latency; or recognition.
-
-    Example: markwatch bench --pictures 500
-    """
-    if recognition:
-        _refuse(context, ("pictures", "drops"), "only without `--recognition`; leave out either")
-        from flows.bench import recognition as recognition_bench
-
-        recognition_bench.bench(recognition, checkpoint=checkpoint, threads=threads, limit=limit)
-    else:
-        wanted = "only with `--recognition`; add `--recognition LABELS.csv`"
-        _refuse(context, ("checkpoint", "threads", "limit"), wanted)
-        from flows.bench import walk
-
-        walk.bench(pictures, drops)
-
-
-def _refuse(context: typer.Context, names: Sequence[str], words: str) -> None:
-    """Refuse options that were given and would count for nothing."""
-    if given := [f"`--{name}`" for name in names if _is_given(context, name)]:
-        raise ConfigError(f"{' and '.join(given)}: {words}")
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 def evaluate(

@@ -23,11 +23,12 @@ from flows.serve import (
     meters,
     pages,
     uploads,
-    workshop_examples,
-    workshop_routes,
 )
 from flows.serve.board import Board
 from flows.serve.desk import Desk
+from flows.serve.editor import examples as editor_examples
+from flows.serve.editor import routes as editor_routes
+from flows.serve.editor.workshop import Workshop
 from flows.serve.examples import examples, refusals, schemas
 from flows.serve.guard import Guard
 from flows.serve.health import Health
@@ -37,7 +38,6 @@ from flows.serve.sessions import Sessions
 from flows.serve.shelf import Shelf
 from flows.serve.shift import Shift
 from flows.serve.views import Views
-from flows.serve.workshop import Workshop
 from stages.errors import ConfigError
 
 DESCRIPTION = (
@@ -73,7 +73,7 @@ def application(
     app.include_router(uploads.router(desk, shelf, options))
     app.include_router(lookups.router(desk, shelf, Views(shelf, settings.decode), options))
     app.include_router(failures.router(desk, shelf, layout, clocks.now))
-    app.include_router(workshop_routes.router(workshop, options))
+    app.include_router(editor_routes.router(workshop, options))
     app.include_router(_station(settings.station, shelf, health, numbers))
     shift = Shift(shelf.look, options.shift_starts, clocks.now, clocks.tick)
     fixed = {"edition": pages.edition(shipped), "locked": token is not None}
@@ -89,8 +89,8 @@ def application(
     def openapi() -> dict[str, Any]:
         found = described()
         found["components"] = {
-            "schemas": schemas() | workshop_examples.schemas(),
-            "examples": examples() | workshop_examples.examples(),
+            "schemas": schemas() | editor_examples.schemas(),
+            "examples": examples() | editor_examples.examples(),
         }
         if token is not None:
             found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}

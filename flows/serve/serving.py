@@ -60,10 +60,10 @@ class Serving:
         if not self._on:
             return
         from flows.serve.desk import Desk
+        from flows.serve.editor.workshop import Workshop
         from flows.serve.machine import Machine
         from flows.serve.meters import Meters
         from flows.serve.shelf import Shelf
-        from flows.serve.workshop import Workshop
 
         self._desk = Desk(layout, settings)
         self._workshop = Workshop(layout, settings, self._desk, ledger.snapshot)

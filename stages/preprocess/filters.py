@@ -45,6 +45,11 @@ def blur(frame: Frame, options: BlurOptions) -> Frame:
     return replace(frame, pixels=cv2.GaussianBlur(frame.pixels, size, 0))
 
 
+def reach_of_kernel(options: BlurOptions | MedianOptions) -> int:
+    """How far away a pixel may lie that still counts."""
+    return options.kernel_px // 2
+
+
 class MedianOptions(Options):
     """How wide to look."""
 

@@ -27,6 +27,12 @@ _MAX_MEGAPIXELS = 500
 Size = tuple[int | None, int | None]
 """Width and height of a picture; None where they are not known before there is one."""
 
+Part = tuple[int, int, int, int]
+"""x1, y1, x2, y2 of the part of a result that is looked at later, in whole pixels."""
+
+_TILE_PX = (512, 256)
+"""Width and height of what is turned at once: a part of the result is made of whole tiles."""
+
 Coordinate = Annotated[float, Field(ge=0, le=1_000_000)]
 Point = tuple[Coordinate, Coordinate]
 """x and y, in pixels of the picture as it is at that step."""
@@ -86,7 +92,7 @@ def crop(frame: Frame, options: CropOptions) -> Frame:
     """
     height, width = frame.pixels.shape[:2]
     (x1, x2), (y1, y2) = _kept(options, (width, height))
-    pixels = frame.pixels[y1:y2, x1:x2].copy()
+    pixels = frame.pixels[y1:y2, x1:x2]
     return moved(frame, pixels, translation(-x1, -y1))
 
 
@@ -98,6 +104,13 @@ def size_of_crop(options: CropOptions, size: Size) -> Size:
     """
     (x1, x2), (y1, y2) = _kept(options, size)
     return x2 and x2 - x1, y2 and y2 - y1
+
+
+def read_by_crop(options: CropOptions, size: Size, part: Part) -> Part:
+    """What of a picture of that size is kept in a part of the result."""
+    (left, _), (top, _) = _kept(options, size)
+    x1, y1, x2, y2 = part
+    return x1 + left, y1 + top, x2 + left, y2 + top
 
 
 def _kept(options: CropOptions, size: Size) -> tuple[tuple[int, int | None], ...]:
@@ -137,10 +150,11 @@ class RotateOptions(Options):
     fill: int = Field(255, ge=0, le=255, description="grey value of what lay outside: 255 white")
 
 
-def rotate(frame: Frame, options: RotateOptions) -> Frame:
+def rotate(frame: Frame, options: RotateOptions, part: Part | None = None) -> Frame:
     """Turn the picture about its centre, counter-clockwise like Pillow's `Image.rotate`.
 
-    Multiples of 90 degrees are exact; other angles are interpolated bilinearly.
+    Multiples of 90 degrees are exact; other angles are interpolated bilinearly. With a `part` only
+    the tiles that hold some of it are worked out, and the rest stays black.
 
     Raises:
         ImageError: the result would be larger than 500 megapixels.
@@ -151,14 +165,22 @@ def rotate(frame: Frame, options: RotateOptions) -> Frame:
     turn = np.array([[cos, sin], [-sin, cos]])
     shift = np.array([new_width, new_height]) / 2 - turn @ (np.array([width, height]) / 2)
     step = projective(np.column_stack([turn, shift]))
-    pixels = cv2.warpAffine(
-        frame.pixels,
-        for_opencv(step)[:2],
-        (new_width, new_height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(options.fill,) * 3,
-    )
+    # Pages of zeros that nobody writes to cost nothing.
+    pixels = np.zeros((new_height, new_width, *frame.pixels.shape[2:]), np.uint8)
+    x1, y1, x2, y2 = part or (0, 0, new_width, new_height)
+    across, down = _TILE_PX
+    for top in range(y1 - y1 % down, y2, down):
+        for left in range(x1 - x1 % across, x2, across):
+            tile = pixels[top : top + down, left : left + across]
+            cv2.warpAffine(
+                frame.pixels,
+                for_opencv(projective(translation(-left, -top).matrix @ step.matrix))[:2],
+                tile.shape[1::-1],
+                dst=tile,
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=(options.fill,) * 3,
+            )
     return moved(frame, pixels, step)
 
 

@@ -34,6 +34,16 @@ def dilate(frame: Frame, options: MorphologyOptions) -> Frame:
     return replace(frame, pixels=pixels)
 
 
+def reach(options: MorphologyOptions) -> int:
+    """How far away a pixel may lie that still counts."""
+    return options.iterations * (options.kernel_px // 2)
+
+
+def reach_of_two(options: MorphologyOptions) -> int:
+    """The same for an erosion and a dilation, one after the other."""
+    return 2 * reach(options)
+
+
 def opening(frame: Frame, options: MorphologyOptions) -> Frame:
     """Erode, then dilate as often: bright specks and threads vanish, the rest keeps its size."""
     return dilate(erode(frame, options), options)

@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from stages.options import Options
 from stages.preprocess.curvature import fit_ring
-from stages.preprocess.geometry import Size, refuse
-from stages.preprocess.unroll import laid_out, warpable
+from stages.preprocess.geometry import Part, Size, refuse
+from stages.preprocess.unroll import laid_out, read_for, warpable
 from stages.records import Frame
 from stages.transform import Polar, Transform, Warp, translation
 
@@ -80,7 +80,7 @@ class UnrollArcOptions(Options):
         return self
 
 
-def unroll_arc(frame: Frame, options: UnrollArcOptions) -> Frame:
+def unroll_arc(frame: Frame, options: UnrollArcOptions, part: Part | None = None) -> Frame:
     """Lay a band round a centre out straight, at its own scale along the middle of the band.
 
     Raises:
@@ -94,7 +94,14 @@ def unroll_arc(frame: Frame, options: UnrollArcOptions) -> Frame:
             return frame
         options = found
     size = size_of_unroll_arc(options, (width, height))
-    return laid_out(frame, size, *_steps(options, size))
+    return laid_out(frame, size, *_steps(options, size), part=part)
+
+
+def read_by_unroll_arc(options: UnrollArcOptions, size: Size, part: Part) -> Part:
+    """What of a picture of that size is read for a part of the result."""
+    if options.fit:
+        return 0, 0, *size
+    return read_for(part, size, *_steps(options, _size(options)))
 
 
 def size_of_unroll_arc(options: UnrollArcOptions, size: Size) -> Size:

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from stages.options import Options
 from stages.preprocess.curvature import fit_bow
-from stages.preprocess.geometry import Point, Size, check_within
-from stages.preprocess.unroll import laid_out, warpable
+from stages.preprocess.geometry import Part, Point, Size, check_within
+from stages.preprocess.unroll import laid_out, read_for, warpable
 from stages.records import Frame
-from stages.transform import Shift, translation
+from stages.transform import Shift, Warp, translation
 
 
 def _check_polygon(points: tuple[Point, ...] | None) -> tuple[Point, ...] | None:
@@ -85,7 +85,7 @@ class UnrollPolygonOptions(Options):
         return self
 
 
-def unroll_polygon(frame: Frame, options: UnrollPolygonOptions) -> Frame:
+def unroll_polygon(frame: Frame, options: UnrollPolygonOptions, part: Part | None = None) -> Frame:
     """Move each column up or down so that the upper edge of the band becomes level.
 
     Columns are moved and not turned, which is exact for text round a cylinder whose axis stands
@@ -106,9 +106,16 @@ def unroll_polygon(frame: Frame, options: UnrollPolygonOptions) -> Frame:
             list(zip(bow.xs.tolist(), edge.tolist(), strict=True))
             for edge in (bow.upper, bow.lower)
         )
-    xs, ys = zip(*upper, strict=True)
-    down = translation(-math.floor(xs[0]), options.margin_px)
-    return laid_out(frame, _size(upper, lower, options.margin_px), Shift(xs, ys), down)
+    size = _size(upper, lower, options.margin_px)
+    return laid_out(frame, size, *_steps(upper, options.margin_px), part=part)
+
+
+def read_by_unroll_polygon(options: UnrollPolygonOptions, size: Size, part: Part) -> Part:
+    """What of a picture of that size is read for a part of the result."""
+    if options.points_px is None:
+        return 0, 0, *size
+    upper, _ = _edges(options.points_px)
+    return read_for(part, size, *_steps(upper, options.margin_px))
 
 
 def size_of_unroll_polygon(options: UnrollPolygonOptions, size: Size) -> Size:
@@ -121,6 +128,11 @@ def size_of_unroll_polygon(options: UnrollPolygonOptions, size: Size) -> Size:
         return None, None
     check_within(options.points_px, size)
     return _size(*_edges(options.points_px), options.margin_px)
+
+
+def _steps(upper: list[Point], margin: int) -> tuple[Warp, ...]:
+    xs, ys = zip(*upper, strict=True)
+    return Shift(xs, ys), translation(-math.floor(xs[0]), margin)
 
 
 def _size(upper: list[Point], lower: list[Point], margin: int) -> Size:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from faults.neighbours import _share
 
@@ -12,7 +14,7 @@ def test_share_when_others_come_among_good_ones_then_each_once_and_the_first_at_
 ) -> None:
     names = list(range(others))
     at = [names[_share(place, places, others)] for place in range(places)]
-    assert sum(at, []) == names
+    assert list(itertools.chain.from_iterable(at)) == names
     assert at[0] == names[:1]
     last = max(place for place, found in enumerate(at) if found)
     assert places - last >= places // others

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from stages.errors import ImageError
 from stages.options import Options
-from stages.preprocess import OPERATIONS, Step, first_misfit, preprocess
+from stages.preprocess import OPERATIONS, Step, first_misfit, preprocess, stepwise
 from stages.records import Frame
 
 WIDTH, HEIGHT = 200, 150
@@ -150,6 +150,46 @@ def test_preprocess_when_any_steps_are_chained_then_the_laws_hold(frame_of, type
     shape = (HEIGHT, WIDTH, 3) if colour else (HEIGHT, WIDTH)
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     hold_to_the_laws(frame_of(pixels), typed, points)
+
+
+CUTS = st.builds(
+    lambda x, y, width, height: {"box_fraction": [x, y, x + width, y + height]},
+    *(st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0.1, 0.5), st.floats(0.1, 0.5)),
+).map(lambda options: {"crop": options})
+partly = typed_steps(sorted(name for name, each in OPERATIONS.items() if each.reads or each.part))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    typed=st.lists(partly, min_size=1, max_size=4),
+    cut=CUTS,
+    more=st.lists(typed_steps(["blur", "contrast", "erode", "resize"]), max_size=2),
+    colour=st.booleans(),
+    side=st.sampled_from([(HEIGHT, WIDTH), (700, 1300)]),
+)
+def test_preprocess_when_a_part_is_kept_then_the_result_is_that_of_whole_steps(
+    frame_of, typed, cut, more, colour, side
+):
+    pixels = np.random.default_rng(1).integers(0, 256, (*side, 3) if colour else side, np.uint8)
+    frame = frame_of(cv2.GaussianBlur(pixels, (0, 0), 1))
+    chain = steps([*typed, cut, *more])
+    try:
+        *_, expected = stepwise(frame, chain)
+    except ImageError as error:
+        # The polygon or the arc is outside what the steps before it left.
+        with pytest.raises(ImageError, match=re.escape(str(error))):
+            preprocess(frame, chain)
+        return
+
+    result = preprocess(frame, chain)
+
+    assert np.array_equal(result.pixels, expected.pixels)
+    assert result.transform == expected.transform
+
+
+def test_preprocess_when_a_crop_comes_last_then_the_rest_of_the_picture_is_let_go(frame_of):
+    result = preprocess(frame_of(np.zeros((40, 60))), steps([{"crop": {"box_px": [5, 5, 9, 9]}}]))
+    assert result.pixels.base is None
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))

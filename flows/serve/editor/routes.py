@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
-from flows.serve.cabinet import MOST_BYTES
+from flows.serve.editor.cabinet import MOST_BYTES
+from flows.serve.editor.examples import answer, body
+from flows.serve.editor.workshop import Workshop
 from flows.serve.examples import refusals
 from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError
 from flows.serve.uploads import invalid
-from flows.serve.workshop import Workshop
-from flows.serve.workshop_examples import answer, body
 
 MOST_BODY_BYTES = 8 * MOST_BYTES
 """Of a draft: its text, in JSON's escapes, and its values."""

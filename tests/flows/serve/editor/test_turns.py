@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from flows.serve.editor.turns import MOST_WAITING, Turns
 from flows.serve.problems import RefusedError
-from flows.serve.turns import MOST_WAITING, Turns
 
 
 def run(scenario):

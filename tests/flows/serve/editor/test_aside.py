@@ -15,7 +15,7 @@ import pytest
 from plants import wait_until
 
 from flows.configuration.settings import LogOptions
-from flows.serve.aside import Aside
+from flows.serve.editor.aside import Aside
 from flows.serve.problems import RefusedError
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError
@@ -24,7 +24,7 @@ from stages.formats import compile_format
 SCRIPT = """
 import os, sys
 from flows.configuration.settings import LogOptions
-from flows.serve.aside import Aside
+from flows.serve.editor.aside import Aside
 if __name__ == "__main__":
     aside = Aside("t", LogOptions(), niceness=5, memory_mb=1000)
     print(aside.ask(os.getpid, seconds=60), flush=True)

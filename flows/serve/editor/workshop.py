@@ -16,15 +16,15 @@ from typing import Any
 from flows.configuration.recipes import DEFAULT, names
 from flows.configuration.settings import Layout, Settings
 from flows.configuration.tls import is_loopback
-from flows.serve import drafts, forms, previews, trials
-from flows.serve.aside import Aside
-from flows.serve.cabinet import Cabinet
 from flows.serve.desk import Desk
-from flows.serve.drafts import Ground
-from flows.serve.easel import Easel
+from flows.serve.editor import drafts, forms, previews, trials
+from flows.serve.editor.aside import Aside
+from flows.serve.editor.cabinet import Cabinet
+from flows.serve.editor.drafts import Ground
+from flows.serve.editor.easel import Easel
+from flows.serve.editor.turns import Turns
 from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError
-from flows.serve.turns import Turns
 from stages.errors import MarkwatchError
 
 _CHECK_NICENESS = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.configuration.recipes import FieldPlan
-from flows.serve.drafts import Ground, compiled
+from flows.serve.editor.drafts import Ground, compiled
 from stages.errors import ConfigError
 from stages.formats import Constraint, character_set
 from stages.map.checks import CheckDigit

@@ -18,7 +18,7 @@ from stations import RECIPE, Station, end, launch, png
 
 __all__ = ["chromium"]
 
-SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
+SAMPLES = Path(__file__).resolve().parents[4] / "data" / "samples"
 SITE = """
 station: line-4
 cluster: {scheduler: threads, threads: 1}

@@ -14,9 +14,9 @@ from flows.commands import site
 from flows.configuration import recipes, settings
 from flows.configuration.settings import Layout
 from flows.serve.desk import Desk
+from flows.serve.editor.workshop import Workshop, may_write
 from flows.serve.options import ServeOptions
 from flows.serve.problems import RefusedError
-from flows.serve.workshop import Workshop, may_write
 
 __all__ = ["camera"]
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from flows import vocabulary
 from flows.engines import ENGINES, warm
-from flows.serve.drafts import Ground, compiled
+from flows.serve.editor.drafts import Ground, compiled
 from flows.sheets import seeing
 from flows.sheets.seeing import PICTURE_PX, Decided, Likely, Line, Page, Seen
 from stages.records import Failure, ImageRef
