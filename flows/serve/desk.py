@@ -26,7 +26,7 @@ from flows.files.sidecar import MOST_BYTES, SUFFIX, announce
 from flows.serve.problems import RefusedError
 from flows.serve.reports import Reports, Ticket
 from flows.sources.folder import FolderOptions, FolderSource
-from flows.sources.scan import LOOSE_CAMERA, Names
+from flows.sources.names import LOOSE_CAMERA, Names
 from stages.errors import ConfigError
 
 _STAGED = ".upload-"

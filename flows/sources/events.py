@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from flows.sources.scan import Names
+from flows.sources.names import Names
 from stages.records import Hint
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Events:
         self._limit = limit
         self._guard = threading.Lock()
         self._told: dict[str, Word] = {}
+        self._folders: set[str] = set()
         self._lifetime = threading.Lock()
         self._observer: BaseObserver | None = None
         self._complaints = _Complaints(self)
@@ -99,6 +100,12 @@ class Events:
             told, self._told = self._told, {}
         return told
 
+    def take_folders(self) -> set[str]:
+        """The folders that came since this was last called, to be looked into at once."""
+        with self._guard:
+            folders, self._folders = self._folders, set()
+        return folders
+
     def ask(self) -> None:
         """Ask for a scan."""
         self.rescan.set()
@@ -110,6 +117,8 @@ class Events:
         kind = event.event_type
         if event.is_directory:
             # What lies in a folder that came or went may not have been told of.
+            if kind in ("created", "moved"):
+                self._note_folder(event.dest_path or event.src_path)
             self.ask()
         elif kind == "moved":
             if event.src_path:
@@ -119,6 +128,11 @@ class Events:
                 self._note(event.dest_path, "changed" if event.is_synthetic else "renamed")
         elif kind in _WORDS:
             self._note(event.src_path, _WORDS[kind])
+
+    def _note_folder(self, path: bytes | str) -> None:
+        with self._guard:
+            if len(self._folders) < self._limit:
+                self._folders.add(os.fsdecode(path))
 
     def _note(self, path: bytes | str, word: Word) -> None:
         name = os.fsdecode(path)

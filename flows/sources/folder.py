@@ -23,7 +23,8 @@ from flows.sources.copying import Copying, settle_options
 from flows.sources.events import TELLS_CLOSED, Events
 from flows.sources.filesystem import Mode, filesystems_under, mode_for
 from flows.sources.folder_options import FolderOptions
-from flows.sources.scan import Names, Scan
+from flows.sources.names import Names
+from flows.sources.scan import Scan
 from stages.errors import ConfigError
 from stages.options import Options
 from stages.ports import Perch, ScanEnd, Site, Trouble
@@ -205,6 +206,9 @@ class FolderSource:
 
     def _news(self, stop: threading.Event) -> Iterator[Arrival]:
         """What events told since the last time, each file as it is now."""
+        for folder in self._events.take_folders():
+            # The first picture of a new camera does not wait for the end of a walk.
+            yield from self._scan.visit(folder)
         for path, word in self._events.take().items():
             if self._stopped(stop):
                 return

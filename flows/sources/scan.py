@@ -9,13 +9,11 @@ refused. What cannot be read now is logged once and tried again with each walk.
 
 from __future__ import annotations
 
-import fnmatch
 import os
-import re
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
@@ -24,44 +22,11 @@ import structlog
 
 from flows.files.filenames import printable
 from flows.sources.looks import Looks
+from flows.sources.names import Names
 from stages.records import Arrival, Hint
-
-LOOSE_CAMERA = "default"
-"""The camera of a picture that lies in the inbox itself."""
 
 TURN = 64
 """Files of one folder that are looked at before the next has its turn."""
-
-
-class Names:
-    """Which paths below the inbox are pictures, and whose."""
-
-    def __init__(self, inbox: str, suffixes: Sequence[str], ignore: Sequence[str]) -> None:
-        self.inbox = inbox
-        self._prefix = os.path.join(inbox, "")
-        self._endings = tuple("." + suffix.lower().lstrip(".") for suffix in suffixes)
-        # `(?!)` matches nothing, where an empty pattern would match all.
-        patterns = "|".join(fnmatch.translate(pattern) for pattern in ignore) or "(?!)"
-        self._ignored = re.compile(patterns, re.IGNORECASE).match
-
-    def ignores(self, name: str) -> bool:
-        """Whether one part of a path is on the ignore list."""
-        return self._ignored(name) is not None
-
-    def is_picture(self, name: str) -> bool:
-        """Whether the name ends like that of a picture."""
-        return name.lower().endswith(self._endings)
-
-    def wants(self, path: str) -> bool:
-        """Whether a path is that of a picture below the inbox, no part of it being ignored."""
-        if not self.is_picture(path) or not path.startswith(self._prefix):
-            return False
-        return not any(self.ignores(part) for part in path[len(self._prefix) :].split(os.sep))
-
-    def camera(self, path: str) -> str:
-        """The subfolder of the inbox that holds the file, made printable."""
-        folder, deeper, _ = path[len(self._prefix) :].partition(os.sep)
-        return printable(folder) if deeper else LOOSE_CAMERA
 
 
 @dataclass(slots=True)
@@ -93,6 +58,7 @@ class Scan:
         self._clock = clock
         self._sights: dict[str, _Sight] = {}
         self._looks = Looks()
+        self._visited: dict[str, float] = {}
         self._walk = 0
         self._heard: Container[str] | None = None
         # What was logged so as to be logged once, and which of it the present walk met again.
@@ -138,6 +104,17 @@ class Scan:
             del self.troubles[path]
             if os.path.lexists(path):
                 self._log.info("readable again", path=printable(path))
+
+    def visit(self, folder: str) -> Iterator[Arrival]:
+        """Look into a folder that just came, without waiting for a walk to get there."""
+        if not self._names.leads_to_pictures(folder):
+            return
+        folders = [folder]
+        while folders:
+            for path in self._list(folders, [], full=False):
+                yield from self._look(path)
+                # A walk may come by a moment later, and a settler wants two looks apart.
+                self._visited[path] = self._clock() + self._interval
 
     def _list(self, folders: list[str], unreadable: list[str], *, full: bool) -> list[str]:
         """List the last of `folders`: the files to look at; its subfolders are added."""
@@ -231,6 +208,9 @@ class Scan:
     def _look(self, path: str) -> Iterator[Arrival]:
         sight = self._sights.get(path)
         now = self._clock()
+        if now < self._visited.get(path, now):
+            return
+        self._visited.pop(path, None)
         try:
             found = self._stat(path)
         except OSError as error:
@@ -279,6 +259,7 @@ class Scan:
     def _gone(self, path: str) -> Arrival:
         self._sights.pop(path, None)
         self._looks.drop(path)
+        self._visited.pop(path, None)
         self.unheard.discard(path)
         return Arrival(path, self._names.camera(path), 0, 0, "gone")
 

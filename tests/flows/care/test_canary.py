@@ -27,7 +27,8 @@ from flows.ledger.log import Ledger
 from flows.serve.desk import Desk
 from flows.serve.problems import RefusedError
 from flows.sources.folder import FolderOptions
-from flows.sources.scan import Names, Scan
+from flows.sources.names import Names
+from flows.sources.scan import Scan
 from stages.ports import Site
 from stages.records import Arrival
 

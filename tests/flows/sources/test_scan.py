@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from made import Clock
 
 from flows.sources.looks import Looks
-from flows.sources.scan import TURN, Names, Scan
+from flows.sources.names import Names
+from flows.sources.scan import TURN, Scan
 
 INTERVAL = 1.0
 RESCAN = 30.0
@@ -52,6 +53,39 @@ def test_walk_when_a_look_is_due_before_its_end_then_it_is_taken_in_between(tmp_
     # This slice, the next, and the first file of the backlog, whose look is due as well.
     assert len(seen) <= 2 * TURN + 2
     assert len({arrival.path for arrival in [*seen, *walk]}) == 20 * TURN + 1
+
+
+def test_visit_when_a_folder_comes_then_its_files_are_seen_once_until_the_next_look(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    scan = a_scan(tmp_path, clock)
+    fill(tmp_path / "full", 3 * TURN)
+    walk = scan.walk(full=True)
+    next(walk)
+    (tmp_path / "new" / "deep").mkdir(parents=True)
+    fill(tmp_path / "new" / "deep" / "er", 2)
+    (tmp_path / "new" / ".hidden").symlink_to(tmp_path / "full")
+    assert {Path(seen.path).name for seen in scan.visit(str(tmp_path / "new"))} == {
+        "0.png",
+        "1.png",
+    }
+    # Neither the rest of this walk nor the next one tells of them a moment later.
+    rest = [*walk, *scan.walk(full=True), *scan.look()]
+    assert "new" not in {seen.camera for seen in rest}
+    clock.seconds += INTERVAL
+    assert [seen.camera for seen in scan.look()].count("new") == 2
+
+
+def test_visit_when_the_folder_is_ignored_a_link_or_elsewhere_then_nothing(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    scan = Scan(Names(str(inbox), ("png",), ("~*",)), INTERVAL, RESCAN, Clock().tick)
+    fill(inbox / "~draft", 1)
+    fill(tmp_path / "elsewhere", 1)
+    (inbox / "link").symlink_to(tmp_path / "elsewhere")
+    for folder in (inbox / "~draft", inbox / "link", tmp_path / "elsewhere", inbox / "gone"):
+        assert not list(scan.visit(str(folder)))
 
 
 def test_look_when_a_file_stays_then_the_pauses_double_until_a_walk_is_sooner(
