@@ -28,7 +28,7 @@ serve:
   enabled: true
   port: 0
   SERVE
-  trigger: {enabled: true, port: 0, wait_seconds: 20, idle_seconds: 2, max_line_bytes: 64, TRIGGER}
+  trigger: {enabled: true, port: 0, wait_seconds: 20, idle_seconds: 4, max_line_bytes: 64, TRIGGER}
 """
 RECIPE = "fields: [{detect: {use: everything}}]\n"
 

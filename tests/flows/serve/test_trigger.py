@@ -170,7 +170,7 @@ def test_connections_when_one_address_opens_many_then_it_is_told_and_others_are_
 def test_connections_when_too_many_then_told_and_those_in_are_served(station):
     lines = [station.trigger(f"127.0.0.{2 + number // 4}") for number in range(16)]
     try:
-        # All asked before one is heard: silence ends a line here after two seconds.
+        # All asked before one is heard: silence ends a line here after four seconds.
         for line in lines:
             line.send(b"STATUS\r\n")
         assert all(line.hear().startswith("OK") for line in lines)
