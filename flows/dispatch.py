@@ -134,8 +134,8 @@ class Dispatch:
                 break
             chunk = self._next_chunk()
             self._send(chunk, alone=False)
-            for _ in chunk:
-                self._waiting.popleft()
+            sent = {one.image.id for one in chunk}
+            self._waiting = deque(one for one in self._waiting if one.image.id not in sent)
             self._turn = max(0, self._turn - len(chunk))
             count += 1
         return count
@@ -145,9 +145,8 @@ class Dispatch:
         limit = self._settings.cluster.max_chunk
         size = chunk_size(len(self._waiting), self._cluster.slots, limit)
         recipe = self._book.recipe(self._waiting[0].image.camera)
-        alike = itertools.takewhile(
-            lambda one: self._book.recipe(one.image.camera) is recipe, self._waiting
-        )
+        # From all that wait: cameras take turns at the intake, so neighbours are seldom alike.
+        alike = (one for one in self._waiting if self._book.recipe(one.image.camera) is recipe)
         return tuple(itertools.islice(alike, size))
 
     def _send(self, waiting: tuple[Waiting, ...], *, alone: bool) -> None:

@@ -6,7 +6,7 @@ The place is the test's: it says which chunks die, and computes the graph of tho
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from dask.delayed import Delayed
@@ -86,11 +86,13 @@ class Bench:
     clock: Clock
     layout: Layout
 
-    def picture(self, number, level=100):
+    def picture(self, number, level=100, camera="cam"):
         path = picture(self.layout.work / f"{number}.png", level)
         size = path.stat().st_size
         one = image(number, path=str(path), sha256=digest_of(path), size=size, name=f"{number}.png")
-        claim = Claim(one.id, f"/in/{one.name}", f"data/work/{one.name}", "cam", one.name, size, 0)
+        one = replace(one, camera=camera)
+        work = f"data/work/{one.name}"
+        claim = Claim(one.id, f"/in/{one.name}", work, camera, one.name, size, 0)
         self.ledger.intend([claim])
         self.ledger.claimed([one])
         return Waiting(one, 0)
@@ -114,6 +116,8 @@ def bench(tmp_path):
     for folder in (layout.recipes, layout.state, layout.work):
         folder.mkdir(parents=True)
     (layout.recipes / "default.yaml").write_text("fields:\n  - detect: {use: everything}\n")
+    for camera in ("a", "b"):
+        (layout.recipes / f"{camera}.yaml").write_text(f"description: {camera}\n")
     settings = Settings(cluster={"max_chunk": 2, "deadline_seconds": 10})
     clock, place = Clock(), Place()
     book = RecipeBook(layout, RecogniserChoice(use="scripted"), clock.tick, lambda _: None)
@@ -126,6 +130,17 @@ def bench(tmp_path):
 
 def names(chunks):
     return [chunk.names for chunk in chunks]
+
+
+def test_send_when_cameras_alternate_then_a_chunk_is_of_one_recipe_and_none_is_passed_over(bench):
+    bench.dispatch.add(bench.picture(number, camera="ab"[number % 2]) for number in range(8))
+    bench.dispatch.send()
+    assert names(bench.place.line) == [["0.png", "2.png"], ["1.png"], ["3.png"], ["4.png"]]
+    done = []
+    while bench.place.line:
+        bench.place.line.pop(0).done()
+        done += bench.turn()
+    assert done == ["0.png", "2.png", "1.png", "3.png", "4.png", "5.png", "6.png", "7.png"]
 
 
 def test_send_when_a_chunk_was_lost_then_the_line_goes_on_while_one_is_read_alone(bench):
