@@ -91,9 +91,10 @@ class ClusterOptions(Options):
         "the line when the first one dies, and reads alone what is under suspicion",
     )
     standby_after_seconds: float = Field(
-        default=10.0,
+        default=60.0,
         ge=0,
-        description="time after the start when the standby is started; sooner if it is needed",
+        description="time after the start, which has pictures to read first, when the standby is "
+        "started; sooner if it is needed",
     )
     start_seconds: float = Field(
         default=120.0,

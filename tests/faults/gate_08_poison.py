@@ -21,7 +21,7 @@ import markwatch_faults as engine
 import poison
 from faults.gate import Figures, Gate, Trial
 from faults.neighbours import Delays, in_turns
-from faults.pictures import RECIPE, SITE, content
+from faults.pictures import RECIPE, SITE, content, drop
 from faults.progress import wait_on
 from plants import Plant, run
 
@@ -89,6 +89,13 @@ def _corpus(trial: Trial) -> tuple[dict[str, Delays], int]:
     size, blocks = trial.of(100, 12), trial.of(5, 1)
     cases: list[poison.Case] = []
     total, bad = 0, 0
+    spare = itertools.count(1_000_000)
+
+    def sound() -> list[Callable[[], object]]:
+        # As many pictures as the corpus has files: what is measured is that those are bad.
+        cases.clear()
+        many = len(_cases(trial))
+        return [partial(drop, plant.inbox("sound"), next(spare)) for _ in range(many)]
 
     def others() -> list[Callable[[], object]]:
         cases[:] = _cases(trial)
@@ -98,14 +105,14 @@ def _corpus(trial: Trial) -> tuple[dict[str, Delays], int]:
         nonlocal total, bad
         total += size + count
         plant.wait_until(lambda: plant.reported() == total, "the whole block")
-        if count:
+        if cases:
             bad += sum(not case.readable for case in cases)
             for case in cases:
                 _judge(trial, plant, case.path.name, case.words)
 
-    delays = in_turns(plant, range(2 * size * blocks), blocks, others, settled)
+    delays = in_turns(plant, range(2 * size * blocks), blocks, others, settled, sound)
     _end(trial, plant, failed=bad)
-    return {"bad files": delays}, total - 2 * size * blocks
+    return {"bad files": delays}, total - 2 * size * blocks - (next(spare) - 1_000_000)
 
 
 def _cases(trial: Trial) -> list[poison.Case]:

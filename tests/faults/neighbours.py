@@ -54,17 +54,19 @@ def in_turns(
     blocks: int,
     bad: Callable[[], Sequence[Callable[[], object]]],
     settled: Callable[[int], None],
+    instead: Callable[[], Sequence[Callable[[], object]]] = tuple,
 ) -> Delays:
     """Drop good pictures of these numbers in so many blocks of each kind.
 
-    `bad` gives what is dropped among them, anew for each block; `settled` waits, after each block,
-    for the end of what so many bad ones set off.
+    `bad` gives what is dropped among them, anew for each block, and `instead` what is dropped in
+    their places where there are none; `settled` waits, after each block, for the end of what so
+    many of them set off.
     """
     delays = Delays()
     size = len(numbers) // (2 * blocks)
     for block in range(2 * blocks):
         beside = bool(block % 2)
-        others = bad() if beside else []
+        others = bad() if beside else instead()
         start = numbers.start + block * size
         found = drop_block(plant, range(start, start + size), others)
         (delays.beside if beside else delays.alone).extend(found)

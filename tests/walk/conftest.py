@@ -6,8 +6,6 @@ import pytest
 from brokers import Mosquitto
 from plants import Plant
 
-from flows.commands.broker import EmbeddedBroker
-
 
 @pytest.fixture
 def plant(tmp_path):
@@ -17,13 +15,9 @@ def plant(tmp_path):
         made.kill()
 
 
-@pytest.fixture(params=["amqtt", "mosquitto"])
-def any_broker(request, tmp_path):
-    """A broker's port: the embedded one, and a real mosquitto."""
-    if request.param == "amqtt":
-        with EmbeddedBroker(port=0) as broker:
-            yield broker.port
-    else:
-        broker = Mosquitto(tmp_path).start()
-        yield broker.port
-        broker.stop()
+@pytest.fixture
+def broker_port(tmp_path):
+    """A real mosquitto's; the embedded broker is what the demo runs with."""
+    broker = Mosquitto(tmp_path).start()
+    yield broker.port
+    broker.stop()

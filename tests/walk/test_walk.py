@@ -51,12 +51,12 @@ def agree(plant: Plant) -> list[str]:
     return ids
 
 
-def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any_broker):
+def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, broker_port):
     with (SAMPLES / "expected.csv").open(newline="", encoding="utf-8") as file:
         expected = list(csv.DictReader(file))[::4]
     shutil.copytree(CHECKOUT / "conf" / "recipes", plant.layout.recipes, dirs_exist_ok=True)
-    plant.configure(f"sinks: {{mqtt: {{host: 127.0.0.1, port: {any_broker}}}}}")
-    with Subscriber(any_broker, protocol=4) as subscriber:
+    plant.configure(f"sinks: {{mqtt: {{host: 127.0.0.1, port: {broker_port}}}}}")
+    with Subscriber(broker_port, protocol=4) as subscriber:
         plant.start()
         plant.wait_for("watching")
         for number, row in enumerate(expected):
@@ -101,7 +101,7 @@ def test_walk_when_samples_are_dropped_then_every_sink_tells_the_same(plant, any
 
 
 def test_watch_when_killed_again_and_again_then_every_file_and_row_is_there_once(plant, tmp_path):
-    count = 90
+    count = 60
     chance = random.Random(20261120)
     broker = Mosquitto(tmp_path).start()
     mqtt = f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}"
