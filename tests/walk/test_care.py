@@ -97,6 +97,8 @@ def test_reread_when_killed_again_and_again_then_each_has_one_new_revision(plant
         plant.kill()
         plant.start()
     plant.wait_until(lambda: len(plant.ledger_ids()) == 50, "all")
+    # All may have been done before this life began, and before it heeds a signal.
+    plant.wait_for("watching")
     assert plant.stop() == 0
     assert {name: len(rows) for name, rows in by_image(plant).items()} == dict.fromkeys(
         [*(f"{number}.png" for number in range(24)), "large.png"], 2
