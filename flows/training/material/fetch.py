@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, dataclass, fields
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageFont
 from rich.console import Console
@@ -147,12 +147,19 @@ def _command(words: Sequence[str], cwd: Path) -> bool:
     )
 
 
+def _stays_inside(member: tarfile.TarInfo) -> bool:
+    path = PurePosixPath(member.name)
+    return member.isfile() and not path.is_absolute() and ".." not in path.parts
+
+
 def _npm_family(folder: Path, family: str, kind: Kind, scratch: Path) -> list[Piece]:
     package = f"@fontsource/{family}"
     if not _command(["npm", "pack", "--silent", package], scratch):
         return []
     with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
-        archive.extractall(scratch, filter="data")
+        # The filter came with Python 3.11.4; Debian 12 has 3.11.2.
+        safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(scratch, [one for one in archive if _stays_inside(one)], **safe)
     unpacked = scratch / "package"
     licence = json.loads((unpacked / "package.json").read_text("utf-8")).get("license", "unknown")
     if (unpacked / "LICENSE").is_file():
