@@ -173,7 +173,7 @@ def test_replay_when_mqtt_is_killed_anywhere_then_repeated_every_row_is_heard_un
             with Subscriber(broker.port, "markwatch/+/+") as scada:
                 retained = len(scada.wait(lambda all_: len(all_) >= 2))
                 for _ in range(LIVES):
-                    begun, goal = len(scada.messages), chance.randint(1, head // 2)
+                    begun, goal = len(scada.messages), chance.randint(1, head // 20)
                     process = begin(*command, str(account.root))
                     scada.wait(lambda all_, most=begun + goal: len(all_) >= most)
                     process.kill()
