@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from stages.records import Failure, ImageRef
@@ -54,3 +55,15 @@ def chunk_size(waiting: int, slots: int, limit: int) -> int:
     (guided self-scheduling: Polychronopoulos and Kuck, 1987).
     """
     return max(1, min(limit, waiting // (2 * slots)))
+
+
+def light_enough(pictures: Iterable[Waiting], limit_bytes: int) -> tuple[Waiting, ...]:
+    """The first of them whose files have no more bytes together than that; one at least."""
+    taken: list[Waiting] = []
+    weight = 0
+    for one in pictures:
+        weight += one.image.size
+        if taken and weight > limit_bytes:
+            break
+        taken.append(one)
+    return tuple(taken)

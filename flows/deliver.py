@@ -21,9 +21,9 @@ from typing import Any, Literal, cast
 import structlog
 
 from flows.audit.figures import brief, figures
+from flows.clocks import Clocks
 from flows.configuration.choices import SinkChoice
 from flows.configuration.settings import DeliveryOptions
-from flows.intake import Clocks
 from flows.ledger.log import Ledger, ledger_remedy
 from flows.ledger.positions import Intervals, Position, Span, intervals
 from stages.errors import DeliveryError

@@ -19,16 +19,19 @@ from concurrent.futures import Future
 import structlog
 
 from flows import graph
-from flows.chunks import Waiting, chunk_size
+from flows.chunks import Waiting, chunk_size, light_enough
+from flows.clocks import Clocks
 from flows.cluster.place import Cluster, ClusterAwayError, NotBegunError, WorkerLostError
 from flows.configuration.recipe_book import RecipeBook
 from flows.configuration.settings import Settings
 from flows.flights import Flight, Flights
-from flows.intake import Clocks
 from flows.ledger.log import Ledger
 from flows.regrown import look_again, may_grow
 from flows.suspects import Suspects
 from stages.records import Failure, ImageRef, Report
+
+CARRIED_BYTES = 16 << 20
+"""Of files in one graph, where it carries them: the scheduler keeps each graph until it is done."""
 
 
 class Dispatch:
@@ -147,7 +150,8 @@ class Dispatch:
         recipe = self._book.recipe(self._waiting[0].image.camera)
         # From all that wait: cameras take turns at the intake, so neighbours are seldom alike.
         alike = (one for one in self._waiting if self._book.recipe(one.image.camera) is recipe)
-        return tuple(itertools.islice(alike, size))
+        chunk = tuple(itertools.islice(alike, size))
+        return light_enough(chunk, CARRIED_BYTES) if self._cluster.terms.carried else chunk
 
     def _send(self, waiting: tuple[Waiting, ...], *, alone: bool) -> None:
         most = self._settings.cluster.max_attempts
@@ -166,6 +170,7 @@ class Dispatch:
             self._settings.decode,
             chunk=f"{camera}-{self._flow}{next(self._numbers)}",
             attempt=waiting[0].attempts + 1,
+            terms=self._cluster.terms,
         )
         # What is in flight already may be done first, on the same slot.
         beside = [] if alone else self._flights.sharing(self._cluster.life)

@@ -1,48 +1,35 @@
 """The only place that orders the stages: a chunk of pictures becomes one Dask graph.
 
 A node is stage x chunk and its key is `stage-chunk-attempt`, so Dask's dashboard speaks the
-folders' words. A failure is a value: it takes the place of its picture's records and travels the
-same road, so one bad picture never takes its neighbours along. Tasks have no side effects.
+folders' words. One bad picture never takes its neighbours along (`flows/parcel.py`). Tasks have no
+side effects.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from flows import vocabulary
+from flows.cluster.place import PLAIN, Terms
 from flows.configuration.recipes import FieldPlan, Recipe
 from flows.engines import ENGINES
+from flows.parcel import Parcel, carried, each, fail, milliseconds
 from stages.decode import DecodeOptions, decode
 from stages.detect import detect
-from stages.errors import ImageError, MarkwatchError
 from stages.map import map_readings
 from stages.preprocess import Step, preprocess, stepwise
 from stages.recognise import recognise
-from stages.records import Failure, Frame, ImageRef, Mark, Reading, Region, Report
+from stages.records import Failure, Frame, ImageRef, Mark, Reading, Region, Report, Stage
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
 
 Outcomes = list[Report | Failure]
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A picture on its way through the graph: what it is by now, or why it failed."""
-
-    image: ImageRef
-    content: Any
-    timings_ms: tuple[tuple[str, float], ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        return isinstance(self.content, Failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +56,30 @@ class Trace:
 
 
 def build(
-    images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions, *, chunk: str, attempt: int
+    images: Sequence[ImageRef],
+    recipe: Recipe,
+    options: DecodeOptions,
+    *,
+    chunk: str,
+    attempt: int,
+    terms: Terms = PLAIN,
 ) -> Delayed:
-    """The graph of one chunk; computing it gives `Outcomes`, one per picture and in order."""
-    from dask.delayed import delayed
+    """The graph of one chunk; computing it gives `Outcomes`, one per picture and in order.
 
-    def node(stage: str, function: Callable[..., Any], *arguments: Any) -> Delayed:
-        return delayed(function, pure=False)(*arguments, dask_key_name=f"{stage}-{chunk}-{attempt}")
+    Where the terms want the pictures' bytes in it, their files are read here.
+    """
+    import dask
 
-    decoded = node("decode", _decode, list(images), options)
+    def node(stage: Stage, function: Callable[..., Any], *arguments: Any) -> Delayed:
+        key = f"{stage}-{chunk}-{attempt}"
+        wanted = terms.resources.get(stage)
+        with dask.annotate(resources=dict(wanted)) if wanted else nullcontext():
+            return dask.delayed(function, pure=False)(*arguments, dask_key_name=key)
+
+    parcels = [Parcel(image, None) for image in images]
+    if terms.carried:
+        parcels = carried(parcels, options)
+    decoded = node("decode", _decode, parcels, options)
     prepared = node("preprocess", _preprocess, decoded, recipe.preprocess)
     detected = node("detect", _detect, prepared, recipe.fields)
     recognised = node("recognise", _recognise, detected)
@@ -91,7 +93,8 @@ def run_here(images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions)
 
 def read_here(images: Sequence[ImageRef], recipe: Recipe, options: DecodeOptions) -> list[Parcel]:
     """The stages up to recognise, for `map_here`: what is read once may be mapped many times."""
-    detected = _detect(_preprocess(_decode(images, options), recipe.preprocess), recipe.fields)
+    parcels = [Parcel(image, None) for image in images]
+    detected = _detect(_preprocess(_decode(parcels, options), recipe.preprocess), recipe.fields)
     return _recognise(detected)
 
 
@@ -119,8 +122,8 @@ def trace(
 
     `see` is shown the frame after each step of preprocess, with the step and its milliseconds.
     """
-    decoded = _decode([image], options)
-    prepared = _each("preprocess", decoded, partial(_seen, recipe.preprocess, see))
+    decoded = _decode([Parcel(image, None)], options)
+    prepared = each("preprocess", decoded, partial(_seen, recipe.preprocess, see))
     detected = _detect(prepared, recipe.fields)
     recognised = _recognise(detected)
     [outcome] = _map(recognised, recipe)
@@ -138,22 +141,25 @@ def _seen(
     for frame in frames:
         after, begin = frame, time.perf_counter()
         for step, after in zip(steps, stepwise(frame, steps), strict=True):
-            see(after, step, _milliseconds(begin))
+            see(after, step, milliseconds(begin))
             begin = time.perf_counter()
         done.append(after)
     return tuple(done)
 
 
-def _decode(images: Sequence[ImageRef], options: DecodeOptions) -> list[Parcel]:
-    parcels = [Parcel(image, image) for image in images]
-    return _each("decode", parcels, lambda image: decode(image, options))
+def _decode(parcels: Sequence[Parcel], options: DecodeOptions) -> list[Parcel]:
+    done = []
+    for parcel in parcels:
+        stage = partial(decode, parcel.image, options)
+        done.extend(each("decode", [parcel], stage))
+    return done
 
 
 def _preprocess(parcels: Sequence[Parcel], steps: tuple[Step, ...]) -> list[Parcel]:
     def stage(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
         return tuple(preprocess(frame, steps) for frame in frames)
 
-    return _each("preprocess", parcels, stage)
+    return each("preprocess", parcels, stage)
 
 
 def _detect(parcels: Sequence[Parcel], plans: tuple[FieldPlan, ...]) -> list[Parcel]:
@@ -167,7 +173,7 @@ def _detect(parcels: Sequence[Parcel], plans: tuple[FieldPlan, ...]) -> list[Par
                 )
         return tuple(found)
 
-    return _each("detect", parcels, stage)
+    return each("detect", parcels, stage)
 
 
 def _recognise(parcels: Sequence[Parcel]) -> list[Parcel]:
@@ -190,10 +196,8 @@ def _recognise(parcels: Sequence[Parcel]) -> list[Parcel]:
             for found in mine:
                 read[id(found)] = tuple(next(readings) for _ in found.records)
     except Exception as error:
-        return [
-            parcel if parcel.failed else _fail(parcel, "recognise", error) for parcel in parcels
-        ]
-    share = _milliseconds(begin) / max(1, len(open_parcels))
+        return [parcel if parcel.failed else fail(parcel, "recognise", error) for parcel in parcels]
+    share = milliseconds(begin) / max(1, len(open_parcels))
     return [
         parcel
         if parcel.failed
@@ -219,7 +223,7 @@ def _map(parcels: Sequence[Parcel], recipe: Recipe) -> Outcomes:
             found, model = content
             return tuple(mark for one in found for mark in _marks(one, image)), model
 
-        done.extend(_each("map", [parcel], stage))
+        done.extend(each("map", [parcel], stage))
     outcomes: Outcomes = []
     for parcel in done:
         timings = dict(parcel.timings_ms)
@@ -258,41 +262,3 @@ def _marks(found: Found, image: ImageRef) -> tuple[Mark, ...]:
         captured_at=image.captured_at,
         lexicon=found.plan.lexicon,
     )
-
-
-def _each(stage: str, parcels: Sequence[Parcel], function: Callable[[Any], Any]) -> list[Parcel]:
-    """Run a stage on every picture that has not failed, timing it; a failure becomes a value."""
-    result = []
-    for parcel in parcels:
-        if parcel.failed:
-            result.append(parcel)
-            continue
-        begin = time.perf_counter()
-        try:
-            content = function(parcel.content)
-        except Exception as error:
-            result.append(_fail(parcel, stage, error))
-            continue
-        timings = (*parcel.timings_ms, (stage, _milliseconds(begin)))
-        result.append(replace(parcel, content=content, timings_ms=timings))
-    return result
-
-
-def _fail(parcel: Parcel, stage: str, error: Exception) -> Parcel:
-    known = isinstance(error, MarkwatchError)
-    if not known:
-        structlog.get_logger("markwatch.graph").exception(
-            "stage failed", stage=stage, image=parcel.image.name, camera=parcel.image.camera
-        )
-    words = " ".join(str(error).split())
-    failure = Failure(
-        image=parcel.image,
-        stage=stage,
-        reason=words if known else f"{stage} failed: {type(error).__name__}: {words}",
-        retryable=not isinstance(error, ImageError),
-    )
-    return replace(parcel, content=failure)
-
-
-def _milliseconds(begin: float) -> float:
-    return round((time.perf_counter() - begin) * 1000, 3)

@@ -1,56 +1,37 @@
 """From a file in an inbox to a picture that belongs to markwatch: settle, then claim.
 
 The settler (`settle.py`, pure) says when a file may be whole; `endings.py` looks at its last bytes.
-The claim writes an intent into the ledger, renames the file into `work/`, hashes it there, and
-notes that. A crash at any point leaves either the inbox file or a claim that a restart finishes.
+An intent goes into the ledger, the file into `work/` (`claims.py`), and that is noted too.
 When too much is in flight nothing is claimed: the inbox is the buffer, and cameras take turns.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
-import uuid_utils
 
 from flows.care.sightings import Sightings, is_canary
-from flows.chunks import Waiting
+from flows.claims import Claims
+from flows.clocks import Clocks
 from flows.configuration.settings import IntakeOptions, Layout
 from flows.endings import looks_complete
 from flows.files import durable
 from flows.files.filenames import printable
-from flows.files.opening import without_links
-from flows.files.sidecar import (
-    announced_at,
-    expected_of,
-    give_back_sidecar,
-    remove_sidecar,
-    take_sidecar,
-)
-from flows.ledger.log import Claim, Ledger, Unfinished
+from flows.files.sidecar import remove_sidecar
+from flows.ledger.log import Claim, Ledger
 from flows.settle import Due, Settler
 from stages.records import Arrival, ImageRef
 
 RETRY_SECONDS = 5.0
 BATCH = 64
 TRIES = 4 * BATCH
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Time, injected: `now` for people (aware, UTC), `tick` for intervals (monotonic seconds)."""
-
-    now: Callable[[], datetime]
-    tick: Callable[[], float]
 
 
 class Intake:
@@ -62,6 +43,7 @@ class Intake:
         self._layout = layout
         self._ledger = ledger
         self._clocks = clocks
+        self._claims = Claims(layout, clocks)
         self._settler = Settler(options)
         self.sightings = Sightings(clocks.tick)
         self._arrived: deque[Arrival] = deque()
@@ -116,7 +98,7 @@ class Intake:
         chosen = self._take_turns(room, held)
         if not chosen:
             return
-        claims = [self._intent(arrival) for arrival in chosen]
+        claims = [self._claims.intent(arrival) for arrival in chosen]
         try:
             self._ledger.intend(claims)
         except BaseException:
@@ -125,7 +107,7 @@ class Intake:
             raise
         for claim, arrival in zip(claims, chosen, strict=True):
             try:
-                self._move(claim)
+                self._claims.move(claim)
             except OSError as error:
                 self._left.append(claim.id)
                 if _is_gone(arrival.path):
@@ -152,7 +134,7 @@ class Intake:
         """Tell the ledger what was moved, and what was not after all."""
         for folder in {(self._layout.root / claim.work).parent for claim in self._moved}:
             durable.fsync_directory(folder)
-        images = [self.image_of(claim) for claim in self._moved]
+        images = [self._claims.image_of(claim) for claim in self._moved]
         if images:
             self._ledger.claimed(images)
             self._moved.clear()
@@ -254,124 +236,6 @@ class Intake:
             return False
         return True
 
-    def _intent(self, arrival: Arrival) -> Claim:
-        key = str(uuid_utils.uuid7())
-        suffix = Path(arrival.path).suffix.lower()
-        if not (suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 8):
-            suffix = ""
-        return Claim(
-            id=key,
-            source=arrival.path,
-            work=f"data/work/{key}{suffix}",
-            camera=arrival.camera,
-            name=printable(os.path.basename(arrival.path)),
-            size=arrival.size,
-            mtime_ns=arrival.mtime_ns,
-        )
-
-    def _move(self, claim: Claim) -> None:
-        work = self._layout.root / claim.work
-        durable.make_folder(self._layout.work)
-        with without_links(claim.source) as source:
-            take_sidecar(source, work, announced_at(self._layout.state, claim.camera))
-            try:
-                durable.move_away(source, work)
-            except OSError:
-                give_back_sidecar(source, work, is_same=_is_there(claim))
-                raise
-
-    def image_of(self, claim: Claim) -> ImageRef:
-        """The picture that a claimed file is: hashed where it now lies."""
-        path = self._layout.root / claim.work
-        digest, size = None, claim.size
-        mtime_ns = claim.mtime_ns
-        try:
-            found = path.lstat()
-            size, mtime_ns = found.st_size, found.st_mtime_ns
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError("it is no regular file")
-            digest = digest_of(path)
-        except OSError as error:
-            self._log.warning(
-                "cannot read", image=claim.name, camera=claim.camera, error=str(error)
-            )
-        return ImageRef(
-            id=claim.id,
-            path=str(path),
-            sha256=digest,
-            size=size,
-            camera=claim.camera,
-            name=claim.name,
-            arrived_at=self._clocks.now(),
-            captured_at=_file_time(mtime_ns),
-            expected=expected_of(path),
-        )
-
-    def recover(
-        self, unfinished: Iterable[Unfinished], *, isolated: bool
-    ) -> tuple[list[Waiting], list[Unfinished]]:
-        """Finish what a crash interrupted.
-
-        Returns the pictures to be read, and those that are reported but not filed. An attempt that
-        was in flight counts only if the picture may be to blame: if it was read alone, in the very
-        process that died. When the graph is `isolated` in a worker, it never is.
-        """
-        to_read: list[Waiting] = []
-        to_file: list[Unfinished] = []
-        dropped: list[str] = []
-        forgiven: list[str] = []
-        for item in unfinished:
-            work = self._layout.root / item.claim.work
-            if item.state == "reported":
-                to_file.append(item)
-            elif item.state == "claimed" and item.image is not None:
-                remove_sidecar(work)
-                blameless = item.in_flight and (isolated or not item.alone)
-                if blameless:
-                    forgiven.append(item.claim.id)
-                attempts = item.attempts - int(blameless)
-                to_read.append(Waiting(item.image, attempts, suspect=item.in_flight))
-            elif os.path.lexists(work):
-                # Across file systems a claim copies under another name, verifies, renames, and only
-                # then removes: so `work` is whole, and the same bytes in the inbox are its residue.
-                self._remove_residue(item.claim, work)
-                image = self.image_of(item.claim)
-                self._ledger.claimed([image])
-                remove_sidecar(work)
-                to_read.append(Waiting(image, 0))
-            else:
-                give_back_sidecar(item.claim.source, work, is_same=_is_there(item.claim))
-                dropped.append(item.claim.id)
-        if dropped:
-            self._ledger.disclaim(dropped)
-        if forgiven:
-            self._ledger.forgive(forgiven)
-        return to_read, to_file
-
-    def _remove_residue(self, claim: Claim, work: Path) -> None:
-        """Remove the name in the inbox that a claim had not removed yet.
-
-        It is the same file, or the one that was copied: a new picture under the old name has
-        another file time, even when its bytes are the same.
-        """
-        source = Path(claim.source)
-        try:
-            found = source.lstat()
-            same = (found.st_size, found.st_mtime_ns) == (claim.size, claim.mtime_ns)
-            if source.samefile(work) or (same and digest_of(source) == digest_of(work)):
-                source.unlink()
-                durable.fsync_directory(source.parent)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            self._log.warning("cannot remove what was claimed", path=claim.name, error=str(error))
-
-
-def digest_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
 
 def _is_gone(path: str) -> bool:
     # `lexists` would take a share that is away for a file that is gone.
@@ -384,19 +248,3 @@ def _is_gone(path: str) -> bool:
 
 def _changed(one: Arrival, other: Arrival) -> bool:
     return (one.size, one.mtime_ns) != (other.size, other.mtime_ns)
-
-
-def _is_there(claim: Claim) -> bool:
-    """Whether the file that was to be claimed still lies in the inbox."""
-    try:
-        found = os.lstat(claim.source)
-    except OSError:
-        return False
-    return (found.st_size, found.st_mtime_ns) == (claim.size, claim.mtime_ns)
-
-
-def _file_time(mtime_ns: int) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(mtime_ns / 1e9, UTC)
-    except (OverflowError, OSError, ValueError):
-        return None

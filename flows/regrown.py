@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from flows.endings import looks_complete
-from flows.intake import digest_of
+from flows.files.digest import digest_of
 from stages.records import ImageRef
 
 

@@ -22,6 +22,7 @@ from flows.care.listening import Listening
 from flows.care.rereads import Rereads
 from flows.care.retention import Retention
 from flows.chunks import Waiting
+from flows.clocks import Clocks
 from flows.cluster.choice import cluster
 from flows.cluster.place import ClusterAwayError
 from flows.configuration.folders import check_folders, make_folders
@@ -32,9 +33,10 @@ from flows.deliver import Delivery
 from flows.dispatch import Dispatch
 from flows.files import durable
 from flows.files.residue import clear_residue
-from flows.intake import Clocks, Intake
+from flows.intake import Intake
 from flows.ledger.log import Ledger, Outcome, ledger_remedy
 from flows.listen import Listeners
+from flows.recovery import recover
 from flows.serve.serving import Serving
 from stages.ports import Site
 from stages.records import Failure, Report
@@ -88,7 +90,8 @@ class Watch:
             self._archive = Archive(self._layout, ledger)
             self._rereads = Rereads(self._layout, ledger, self._clocks.tick)
             self._intake = Intake(self._layout, ledger, self._settings.intake, self._clocks)
-            place = cluster(self._settings.cluster, self._settings.log, self._layout.root)
+            options = self._settings.cluster
+            self._place = place = cluster(options, self._settings.log, self._layout.root)
             self._book = RecipeBook(
                 self._layout, self._settings.recogniser, self._clocks.tick, place.warm
             )
@@ -129,6 +132,7 @@ class Watch:
         told |= {f"source {name}": words for name, words in sources.items()}
         found = {"intake": self._intake.trouble, "archive": self._archive.trouble}
         found |= {"serve": self._serving.trouble, "suspects": self._dispatch.trouble}
+        found["cluster"] = self._place.trouble
         if self._strangers:
             found["data/work"] = (
                 f"{len(self._strangers)} files that no picture of the ledger has, "
@@ -144,7 +148,9 @@ class Watch:
 
     def _recover(self, *, isolated: bool) -> None:
         unfinished = self._ledger.unfinished()
-        to_read, to_file = self._intake.recover(unfinished, isolated=isolated)
+        to_read, to_file = recover(
+            self._layout, self._ledger, self._clocks, unfinished, isolated=isolated
+        )
         self._dispatch.add(to_read)
         for item in to_file:
             note = None

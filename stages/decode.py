@@ -87,16 +87,19 @@ class DecodeOptions(Options):
     )
 
 
-def decode(image: ImageRef, options: DecodeOptions) -> tuple[Frame, ...]:
+def decode(
+    image: ImageRef, options: DecodeOptions, content: bytes | None = None
+) -> tuple[Frame, ...]:
     """Read a picture, one frame per page, pages counted from 1, transforms the identity.
 
     Pixels are (H, W) for one-channel files and (H, W, 3) RGB otherwise, uint8, EXIF-upright.
-    The size is judged by the header before any pixel is decoded.
+    The size is judged by the header before any pixel is decoded. `content` is the file's, for who
+    cannot open its path.
 
     Raises:
         ImageError: the file is gone, unreadable, empty, no accepted picture, damaged, or too large.
     """
-    data = _read(image.path, options)
+    data = content_of(image, options) if content is None else content
     with _PILLOW_SILENCED:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
@@ -117,12 +120,17 @@ def decode(image: ImageRef, options: DecodeOptions) -> tuple[Frame, ...]:
             ) from error
 
 
-def _read(path: str, options: DecodeOptions) -> bytes:
+def content_of(image: ImageRef, options: DecodeOptions) -> bytes:
+    """The bytes of a picture's file.
+
+    Raises:
+        ImageError: it is gone, unreadable, empty or too large.
+    """
     try:
         # Opening a pipe would wait for its writer for ever.
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        if not stat.S_ISREG(os.stat(image.path).st_mode):
             raise ImageError("not a regular file: a folder or a device has a picture's name")
-        with open(path, "rb") as file:
+        with open(image.path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > options.max_file_megabytes * 1e6:
                 raise ImageError(

@@ -26,6 +26,9 @@ Outline = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 
 Status = Literal["read", "unsure", "mismatch", "unread", "failed"]
 
+Stage = Literal["decode", "preprocess", "detect", "recognise", "map"]
+"""What a picture goes through, in this order; the names of the graph's tasks begin with it."""
+
 Hint = Literal["seen", "changed", "closed", "renamed", "gone"]
 """How a source learnt of a file: a scan saw it, its content changed, a writer closed it, it was
 renamed into the folder (so it is whole), or it left."""

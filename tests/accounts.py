@@ -12,11 +12,11 @@ from made import MORNING, Clock, failure, image, report
 
 from flows.archive import Archive, filing
 from flows.audit.proof import differences
+from flows.clocks import Clocks
 from flows.commands import site
 from flows.configuration import settings
 from flows.configuration.settings import Layout
 from flows.deliver import Delivery
-from flows.intake import Clocks
 from flows.ledger.log import Claim, Ledger, Outcome
 from stages.ports import Site
 from stages.records import Failure, Report

@@ -14,11 +14,11 @@ from made import Clock
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from flows.clocks import Clocks
 from flows.commands import site
 from flows.configuration import settings
 from flows.configuration.settings import Layout
 from flows.files.filenames import printable
-from flows.intake import Clocks
 from flows.ledger.log import Ledger
 from flows.serve.desk import Desk, head_of
 from flows.serve.health import Health

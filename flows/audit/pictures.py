@@ -15,8 +15,8 @@ from pathlib import Path
 from flows.archive import REASON
 from flows.audit.ledger import Difference
 from flows.configuration.settings import Layout
+from flows.files.digest import digest_of
 from flows.files.sidecar import SUFFIX
-from flows.intake import digest_of
 
 _FIND = "look for it (a person, a clean-up job, the disk), and put it back"
 

@@ -3,7 +3,8 @@
 The real ones read the samples, each with one thread on one core. In the simulation a recogniser
 sleeps, so that two cores can play any number of workers; what is left is the scheduler's processor
 time a picture, the bytes that move, and how near the rate comes to that of the sleeping alone.
-Pictures go by path. One client sends, with two chunks for each worker in flight, as `watch` does.
+Pictures go by path, and to two workers also as bytes. One client sends, with two chunks for each
+worker in flight, as `watch` does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from flows.bench.bare import CHECKOUT, samples
 from flows.bench.farm import cpu_seconds, farm, sent
 from flows.bench.figure import Figure, Say, Target
 from flows.bench.pretending import NAME, known_here, picture, plugin_folder
+from flows.cluster.place import PLAIN, Terms
 from flows.commands.reading import image_of
 from flows.configuration import recipes, settings
 from flows.configuration.recipes import Recipe
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 PART = "cluster"
 AXIS = "workers"
+READING = "workers that read"
 _WAITING_HOSTS = 2
 _IDLE_SECONDS = 2.0
 _RECIPE = """\
@@ -98,20 +101,26 @@ def _real(site: Settings, sizes: Sizes, folder: Path) -> Iterator[Figure]:
     jobs.sort(key=lambda job: job[0].camera)
     # One core each: a worker that spreads over both would leave nothing for the second.
     alone = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
-    taken: dict[int, list[Load]] = {1: [], 2: []}
+    taken: dict[tuple[int, bool], list[Load]] = {(1, False): [], (2, False): [], (2, True): []}
     place = folder / "real"
     place.mkdir()
     with farm(place, [1, 1], alone) as client:
         addresses = sorted(client.scheduler_info(n_workers=-1)["workers"])
         for turn in range(sizes.rounds + 1):
-            for count, loads in taken.items():
-                chunks = _chunks(jobs, sizes.chunk, f"real{turn}-{count}")
-                load = _run(client, chunks, site, 2 * count, addresses[:count])
+            for (count, carried), loads in taken.items():
+                name = f"real{turn}-{count}{'b' * carried}"
+                chunks = _chunks(jobs, sizes.chunk, name)
+                load = _run(
+                    client, chunks, site, 2 * count, addresses[:count], Terms(carried=carried)
+                )
                 # Before that the engines are loaded.
                 if turn:
                     loads.append(load)
-    for count, loads in taken.items():
-        yield from _figures("workers that read", count, loads, 1, at_least=1.7)
+    for (count, carried), loads in taken.items():
+        if carried:
+            yield from _figures(f"{READING}, sent the bytes", count, loads, None, READING)
+        else:
+            yield from _figures(READING, count, loads, 1, at_least=1.7)
 
 
 def _waiting(
@@ -161,7 +170,7 @@ def _figures(
         target = None
         if compared and at_least is not None:
             target = Target("ratio", at_least=at_least)
-        if unit.startswith("scheduler") and limit is not None:
+        if unit.startswith("scheduler") and limit not in (None, READING):
             target = Target("value", at_most=2.0)
         yield Figure(
             PART,
@@ -198,6 +207,7 @@ def _run(
     site: Settings,
     in_flight: int,
     workers: Sequence[str] | None,
+    terms: Terms = PLAIN,
 ) -> Load:
     """Send all chunks, so many in flight, and wait for what comes back."""
     pictures = sum(len(images) for _, images, _ in chunks)
@@ -208,7 +218,7 @@ def _run(
         if len(open_) >= in_flight:
             done, open_ = wait(open_, return_when=FIRST_COMPLETED)
             _check(done)
-        built = graph.build(images, recipe, site.decode, chunk=name, attempt=1)
+        built = graph.build(images, recipe, site.decode, chunk=name, attempt=1, terms=terms)
         open_.add(_landing(client.compute(built, workers=workers)))
     _check(open_)
     elapsed = time.perf_counter() - begin

@@ -17,8 +17,8 @@ import structlog
 
 from flows.care.flights import Sender
 from flows.care.sightings import STEM, Sightings
+from flows.clocks import Clocks
 from flows.configuration.settings import Settings
-from flows.intake import Clocks
 from flows.ledger.log import Ledger
 from stages.errors import ConfigError
 from stages.ports import Perch, Site

@@ -24,8 +24,8 @@ from functools import cache
 from flows.care.canary_options import CanaryOptions
 from flows.care.lateness import Pauses, is_over, judge, pauses_of
 from flows.care.sightings import Sightings, new_name
+from flows.clocks import Clocks
 from flows.files import durable
-from flows.intake import Clocks
 from flows.ledger.canaries import CanaryNotes
 from stages.errors import ConfigError
 from stages.ports import Perch

@@ -12,7 +12,7 @@ import structlog
 from flows import vocabulary
 from flows.care.silence import EXPECTED, GONE, WEEKS, is_unusual
 from flows.care.silence_options import SilenceOptions
-from flows.intake import Clocks
+from flows.clocks import Clocks
 from flows.ledger.log import Ledger
 from stages.errors import ConfigError
 

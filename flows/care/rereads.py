@@ -18,7 +18,7 @@ import structlog
 
 from flows.chunks import Waiting
 from flows.configuration.settings import Layout
-from flows.intake import digest_of
+from flows.files.digest import digest_of
 from flows.ledger.log import Ledger
 from flows.ledger.records import image_of
 from stages.records import Failure, ImageRef, Report

@@ -22,9 +22,9 @@ from flows import vocabulary
 from flows.archive import REASON
 from flows.care.disks import full_disks
 from flows.care.tidying import tidy_sinks
+from flows.clocks import Clocks
 from flows.configuration.settings import Layout, Settings
 from flows.files import durable
-from flows.intake import Clocks
 from flows.ledger.log import Ledger
 from flows.ledger.places import floor_in
 from stages.ports import Site

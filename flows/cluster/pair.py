@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from flows.cluster.place import WorkerLostError
+from flows.cluster.place import PLAIN, WorkerLostError
 from flows.cluster.post import Post
 from flows.cluster.worker import available_mb
 from flows.configuration.recipes import Engine
@@ -38,6 +38,8 @@ class WorkerPair:
     """The line's worker and its standby. Used by the flow's own thread."""
 
     isolated = True
+    terms = PLAIN
+    trouble = None
 
     def __init__(
         self, options: ClusterOptions, log: LogOptions, tick: Callable[[], float] = time.monotonic

@@ -8,13 +8,15 @@ that it held come back as `WorkerLostError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from flows.configuration.recipes import Engine
 from stages.errors import PluginError
+from stages.records import Stage
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -32,8 +34,25 @@ class ClusterAwayError(PluginError):
     """The Dask cluster cannot be reached now, or lost this chunk: no picture is to blame."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a place wants of a graph.
+
+    `carried`: the bytes of its pictures are in it, for workers that cannot open their files.
+    `resources`: what the tasks of a stage ask of a worker.
+    """
+
+    carried: bool = False
+    resources: Mapping[Stage, Mapping[str, float]] = field(default_factory=dict)
+
+
+PLAIN = Terms()
+
+
 class Cluster(Protocol):
     """A place to run graphs. Used by the flow's own thread."""
+
+    terms: Terms
 
     slots: int
     """How many chunks are worked on at the same time."""
@@ -61,6 +80,11 @@ class Cluster(Protocol):
     @property
     def life(self) -> int | None:
         """The process that chunks go to now: each has its number; None where it is not known."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """What a person should see to, in a line, for `status`."""
         ...
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:

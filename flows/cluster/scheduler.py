@@ -3,53 +3,87 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Collection
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import structlog
-
-from flows.cluster.place import ClusterAwayError, WorkerLostError
+from flows.cluster.census import Census, Roll
+from flows.cluster.dask_place import DaskPlace, quiet
+from flows.cluster.loading import load_here
+from flows.cluster.place import ClusterAwayError, Terms, WorkerLostError
 from flows.configuration.recipes import Engine
-from flows.configuration.settings import ClusterOptions, LogOptions
+from flows.configuration.settings import ClusterOptions, Layout, LogOptions
 from flows.configuration.tls import dask_security, unanswered
-from flows.engines import unload, warm
-from stages.errors import ConfigError, PluginError
+from flows.engines import unload
+from stages.errors import ConfigError, MarkwatchError
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
     from distributed import Client
 
 REACH_SECONDS = 5.0
+CENSUS_SECONDS = 5.0
+RESTART_SECONDS = 10.0
+CARRIED = "256 MiB"
+"""A graph that carries pictures is larger than what Dask warns of."""
 
 
-class DaskCluster:
-    """A Dask cluster that somebody else runs; its workers need this project's two packages."""
+class DaskCluster(DaskPlace):
+    """A Dask cluster that somebody else runs; its workers have markwatch installed.
 
-    isolated = True
-    apart = False
-    life: int | None = None
+    Others may use it too: workers that do not suit are left alone, and only those that hang are
+    restarted.
+    """
 
     def __init__(self, options: ClusterOptions, log: LogOptions, root: Path = Path()) -> None:
-        self._options = options
+        super().__init__(options, log)
         self._root = root
-        self._log_options = log
-        self._log = structlog.get_logger("markwatch.cluster")
-        self.slots = 1
-        self._open: dict[Any, Future[Any]] = {}
+        self.terms = Terms(carried=options.pictures == "bytes", resources=options.resources)
+        layout = Layout(root)
+        self._census = Census(None if self.terms.carried else layout.work)
+        # The same in each run, so that one that crashed leaves none behind.
+        self._plugin = f"markwatch-engines-{socket.gethostname()}-{layout.root}"
+        self._engines: dict[tuple[str, str, str], Engine] = {}
+        self._taken = self._roll = Roll()
+        self._broken: dict[str, str] = {}
         self._forgotten = False
-        self._cold = False
+        self._asking: Future[Roll] | None = None
+        self._asked_at = 0.0
+        self._doubted = self._answers_doubt = False
 
     def __enter__(self) -> Self:
         quiet()
+        import dask
+
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": CARRIED})
+        seconds, address = self._options.start_seconds, str(self._options.address)
         try:
-            self._client = self._connect(self._options.start_seconds)
+            self._client = self._connect(seconds)
         except OSError as error:
-            raise ConfigError(unanswered(str(self._options.address), error)) from error
-        self._prepare()
+            raise ConfigError(unanswered(address, error)) from error
+        self._behind = ThreadPoolExecutor(2, thread_name_prefix="census")
+        try:
+            self._client.wait_for_workers(1, timeout=seconds)
+            self._prepare()
+            words = self._idle()
+        except TimeoutError:
+            words = self._idle()
+        if words:
+            self.__exit__()
+            raise ConfigError(words)
         return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._engines and self._client.status == "running":
+            leave = self._behind.submit(self._client.unregister_worker_plugin, self._plugin)
+            # A scheduler that is away, or was, has no plug-in to forget.
+            wait([leave], timeout=REACH_SECONDS)
+        super().__exit__(*error)
+        self._behind.shutdown(cancel_futures=True)
 
     def _connect(self, seconds: float) -> Client:
         from distributed import Client
@@ -62,7 +96,7 @@ class DaskCluster:
         """The client; a new one where the scheduler was lost, which gives up or knows no plug-in.
 
         Raises:
-            ClusterAwayError: the scheduler does not answer, or has no workers.
+            ClusterAwayError: the scheduler does not answer, or has no workers for this station.
         """
         if self._client.status == "running" and not self._forgotten:
             return self._client
@@ -75,131 +109,157 @@ class DaskCluster:
             self._client.close(timeout=REACH_SECONDS)
             self._client = self._connect(REACH_SECONDS)
             self._prepare()
-            has_workers = bool(self._client.nthreads())
         except OSError as error:
             raise ClusterAwayError(unanswered(address, error)) from error
-        if not has_workers:
-            raise ClusterAwayError(f"the Dask scheduler at {address} has no workers: start one")
+        if words := self._idle():
+            raise ClusterAwayError(words)
         self._forgotten = False
         self._log.info("the Dask cluster is there again", slots=self.slots)
         return self._client
 
-    def __exit__(self, *_: object) -> None:
-        self._client.close(timeout=5)
-
     def _prepare(self) -> None:
-        from flows.cluster.worker_log import WorkerLog
+        super()._prepare()
+        self._take(self._census.take(self._client))
+        self._preload()
 
-        self._client.register_plugin(WorkerLog(self._log_options))
-        self.slots = max(1, sum(self._client.nthreads().values()))
+    def _preload(self) -> None:
+        """Have workers that join later load the engines too."""
+        from flows.cluster.preload import Preload
 
-    def warm(self, engines: tuple[Engine, ...]) -> list[str]:
-        return self._call(warm, engines)
+        if self._engines:
+            engines = tuple(self._engines.values())
+            self._client.register_plugin(Preload(self._plugin, engines, self.terms))
 
-    def _call(self, function: Any, *arguments: Any) -> Any:
-        from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
+    def _take(self, roll: Roll) -> None:
+        self._taken = roll
+        self._roll = roll.without(self._broken)
+        self.slots = max(1, self._roll.slots)
+        before, self.trouble = self.trouble, self._roll.words() or self._idle()
+        if self.trouble and self.trouble != before:
+            self._log.warning("the Dask cluster wants attention", trouble=self.trouble)
 
-        future = self._reach().submit(function, *arguments, pure=False)
-        try:
-            return future.result(timeout=self._options.start_seconds)
-        except FutureCancelledError as error:
-            raise self._lost() from error
-        except KilledWorker as error:
-            raise PluginError(
-                "the worker died while it loaded its models: too little memory, or a broken "
-                "engine; see the log, and cluster.memory_limit_mb"
-            ) from error
-        except TimeoutError as error:
-            raise (PluginError if self._options.address is None else ClusterAwayError)(
-                f"the worker was not ready within {self._options.start_seconds:g} s; "
-                "raise cluster.start_seconds"
-            ) from error
+    def _idle(self) -> str | None:
+        """Why nothing can be read there now; None when it can."""
+        if self._roll.used:
+            return self._roll.lacks(self.terms.resources)
+        nobody = f"the Dask scheduler at {self._options.address} has no workers: start one"
+        return self._roll.words() or nobody
 
     def tend(self, engines: tuple[Engine, ...]) -> None:
-        pass
+        if self._asking is None:
+            if self._doubted or time.monotonic() - self._asked_at >= CENSUS_SECONDS:
+                self._answers_doubt = self._doubted
+                self._asked_at = time.monotonic()
+                self._asking = self._behind.submit(self._census.take, self._client)
+        elif self._asking.done():
+            asking, self._asking = self._asking, None
+            self._doubted = self._doubted and not self._answers_doubt
+            # A scheduler that cannot be asked is found to be away when it gets the next graph.
+            if asking.exception() is None:
+                self._take(asking.result())
 
     def ready(
         self, engines: tuple[Engine, ...], *, alone: bool = False, anew: bool = False
     ) -> bool:
+        if self._doubted:
+            return False
+        self._reach()
+        if words := self._idle():
+            raise ClusterAwayError(words)
         if anew:
             self.renew()
-        if anew or self._cold:
-            self.warm(engines)
-            self._cold = False
         return True
 
-    def submit(self, graph: Delayed, *, pictures: int = 1, alone: bool = False) -> Future[Any]:
-        result: Future[Any] = Future()
-        try:
-            dask_future = self._reach().compute(graph)
-        except ClusterAwayError as error:
-            result.set_exception(error)
-            return result
-        self._open[dask_future] = result
-        dask_future.add_done_callback(self._finish)
-        return result
+    def _everywhere(self, function: Any, *arguments: Any) -> dict[str, Any]:
+        """Run this once on each worker that is used; the tasks by address, done or out of time."""
+        import distributed
 
-    def _finish(self, dask_future: Any) -> None:
-        result = self._open.pop(dask_future, None)
-        if result is None:
-            return
-        from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
-
-        try:
-            result.set_result(dask_future.result())
-        except FutureCancelledError:
-            result.set_exception(self._lost())
-        except KilledWorker as error:
-            self._cold = True
-            self._log.warning("worker lost", error=str(error))
-            result.set_exception(
-                WorkerLostError("it crashed, or went over cluster.memory_limit_mb")
+        client = self._reach()
+        tasks = {
+            address: client.submit(
+                function, *arguments, workers=[address], allow_other_workers=False, pure=False
             )
-        except Exception as error:
-            # What a task raises comes back as its own class: hand it on, whatever it is.
-            result.set_exception(error)
+            for address in self._roll.used
+        }
+        with suppress(TimeoutError):
+            distributed.wait(list(tasks.values()), timeout=self._options.start_seconds)
+        return tasks
+
+    def warm(self, engines: tuple[Engine, ...]) -> list[str]:
+        """Load engines on all workers; one on which they do not load is not used any more."""
+        self._engines.update((engine.key, engine) for engine in engines)
+        self._broken = {}
+        self._take(self._taken)
+        lines: dict[str, None] = {}
+        failed: MarkwatchError | None = None
+        for address, task in self._everywhere(load_here, engines, self.terms).items():
+            try:
+                lines |= dict.fromkeys(self._result(task, 0.0))
+            except MarkwatchError as error:
+                if self._forgotten:
+                    raise
+                failed = error
+                self._broken[address] = str(error)
+        self._take(self._taken)
+        if failed is not None and self._idle():
+            raise failed
+        self._preload()
+        return list(lines)
+
+    def renew(self) -> None:
+        self._everywhere(unload)
+
+    def _compute(self, graph: Delayed) -> Any:
+        # Naming them costs the scheduler work for each task.
+        only = list(self._roll.used) if self._roll.refused else None
+        return self._reach().compute(graph, workers=only, allow_other_workers=False)
+
+    def _explained(self, error: Exception) -> Exception:
+        # As a worker does that is no markwatch, or another one: before the next attempt, ask.
+        self._doubted = True
+        return error
 
     def _lost(self) -> Exception:
         """What it means when nobody here cancelled a task: its scheduler died or was restarted."""
-        self._forgotten = self._cold = True
+        self._forgotten = True
         address = self._options.address
         return ClusterAwayError(f"the connection to the Dask scheduler at {address} was lost")
 
     def restart(self, overdue: Collection[Future[Any]]) -> None:
-        lost, self._open = self._open, {}
-        self._cold = True
+        """Restart the workers that these hang on; what others wait for there is run elsewhere."""
+        late = {task: result for task, result in self._open.items() if result in overdue}
+        for task in late:
+            self._open.pop(task, None)
         why: Exception = WorkerLostError("restarted after a deadline")
         try:
             client = self._reach()
-            if not client.nthreads():
+            hung = _working_on(client, [task.key for task in late])
+            if not hung:
                 # Nobody worked on them.
                 why = self._lost()
-            client.restart(timeout=self._options.start_seconds, wait_for_workers=False)
+            self._restart(client, hung)
         except (ClusterAwayError, OSError) as error:
             self._log.warning("cannot restart the workers", error=str(error))
             why = self._lost()
-        for result in lost.values():
+        for task, result in late.items():
+            task.cancel()
             result.set_exception(why)
 
-    def renew(self) -> None:
-        """Unload the engines, with nothing in flight.
-
-        Raises:
-            ClusterAwayError: try again later.
-        """
+    def _restart(self, client: Client, hung: Collection[str]) -> None:
         try:
-            self._reach().run(unload)
-        except OSError as error:
-            raise self._lost() from error
+            client.restart_workers(hung, timeout=RESTART_SECONDS, raise_for_error=False)
+        except ValueError:
+            self._log.error(
+                "a Dask worker hangs that nobody can restart: start it without --no-nanny",
+                workers=sorted(hung),
+            )
 
 
-def quiet() -> None:
-    """Keep distributed from setting up loggers of its own, which it does when it is imported.
-
-    What matters to a person (a worker that died, a deadline) is logged here, as one line.
-    """
-    import dask
-
-    dask.config.set({"logging.distributed": "critical"})
+def _working_on(client: Client, keys: Collection[str]) -> list[str]:
+    """The workers that a task of these chunks is on; a key is `stage-chunk-attempt`."""
+    chunks = {key.partition("-")[2] for key in keys}
+    return [
+        address
+        for address, busy in client.processing().items()
+        if any(str(key).partition("-")[2] in chunks for key in busy)
+    ]

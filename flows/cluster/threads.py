@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
-from flows.cluster.place import cores
+from flows.cluster.place import PLAIN, cores
 from flows.configuration.recipes import Engine
 from flows.configuration.settings import ClusterOptions
 from flows.engines import unload, warm
@@ -22,7 +22,9 @@ class DaskThreads:
 
     isolated = False
     apart = False
+    terms = PLAIN
     life = None
+    trouble = None
 
     def __init__(self, options: ClusterOptions) -> None:
         self.slots = options.threads or cores()

@@ -11,15 +11,12 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
+from flows.cluster.dask_place import DaskPlace, quiet
 from flows.cluster.place import NotBegunError, WorkerLostError, cores
-from flows.cluster.scheduler import DaskCluster, quiet
 from flows.configuration.settings import ClusterOptions, LogOptions
 from stages.errors import PluginError
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 BYTES_PER_MB = 1 << 20
 MEMORY_SHARE = 0.75
@@ -30,7 +27,7 @@ NOTICE_POLL_SECONDS = 0.02
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": 16 << 20, "MALLOC_TRIM_THRESHOLD_": 64 << 20}
 
 
-class SupervisedWorker(DaskCluster):
+class SupervisedWorker(DaskPlace):
     """A `LocalCluster` of one process on loopback, watched by Dask's nanny.
 
     One in the `background` leaves the processor to others.
@@ -144,10 +141,6 @@ class SupervisedWorker(DaskCluster):
             return psutil.Process(self.pid).memory_info().rss // BYTES_PER_MB if self.pid else 0
         except psutil.Error:
             return 0
-
-    def _reach(self) -> Client:
-        # Its scheduler lives in this process.
-        return self._client
 
     def _lost(self) -> Exception:
         return WorkerLostError("its task was cancelled")

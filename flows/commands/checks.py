@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from flows import telemetry
+from flows.cluster import choice
 from flows.configuration import folders, recipes, settings
 from flows.configuration.choices import SinkChoice
 from flows.configuration.installation import site_of
@@ -55,8 +56,8 @@ def check(root: Path) -> int:
     if site is not None:
         line("folders", lambda: _folders(layout, site))
         place = site_of(layout, site)
-        for name, choice in site.sources.items():
-            line(f"source {name}", choice.plugin(choice.options, place).probe)
+        for name, source in site.sources.items():
+            line(f"source {name}", source.plugin(source.options, place).probe)
     engines: dict[tuple[str, str, str], recipes.Engine] = {}
     for name in sorted({recipes.DEFAULT, *recipes.names(layout)}):
 
@@ -70,8 +71,9 @@ def check(root: Path) -> int:
         line(f"{engine.kind} {engine.name}", lambda engine=engine: _engine(engine))
     ENGINES.close()
     if site is not None:
-        for name, choice in site.sinks.items():
-            line(f"sink {name}", lambda name=name, choice=choice: _probe(name, choice, place))
+        line("cluster", lambda: choice.probe(site.cluster, site.log, root))
+        for name, sink in site.sinks.items():
+            line(f"sink {name}", lambda name=name, sink=sink: _probe(name, sink, place))
         if site.serve.enabled or site.serve.trigger.enabled:
             line("serve", lambda: serving.probe(layout, site))
     return 0 if right else 1
@@ -88,5 +90,5 @@ def _engine(engine: recipes.Engine) -> str:
         return getattr(loaded, "model", "loaded")
 
 
-def _probe(name: str, choice: SinkChoice, place: Site) -> str:
-    return choice.plugin(choice.options, place, name).probe()
+def _probe(name: str, sink: SinkChoice, place: Site) -> str:
+    return sink.plugin(sink.options, place, name).probe()

@@ -24,9 +24,9 @@ from flows import graph, telemetry, vocabulary
 from flows.cluster.threads import DaskThreads
 from flows.configuration import recipes, settings
 from flows.configuration.settings import Layout, Settings
+from flows.files.digest import digest_of
 from flows.files.filenames import printable, shown
 from flows.files.sidecar import expected_of
-from flows.intake import digest_of
 from stages.errors import ConfigError, ImageError
 from stages.records import Failure, ImageRef, Report
 

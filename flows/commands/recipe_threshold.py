@@ -34,6 +34,7 @@ from flows.evaluation.thresholds import (
     given_needed,
     ladder,
 )
+from flows.parcel import Parcel
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError, ImageError
 from stages.map.clean import cleaner
@@ -170,12 +171,12 @@ def _ladders(
     return ladders, counts
 
 
-def _failure(parcels: Sequence[graph.Parcel]) -> Failure | None:
+def _failure(parcels: Sequence[Parcel]) -> Failure | None:
     return parcels[0].content if parcels[0].failed else None
 
 
 def _ladder(
-    parcels: Sequence[graph.Parcel], plan: Recipe, field: FieldPlan, truths: frozenset[str]
+    parcels: Sequence[Parcel], plan: Recipe, field: FieldPlan, truths: frozenset[str]
 ) -> Ladder:
     def marks(**changes: object) -> tuple[Mark, ...]:
         changed = tuple(

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 from flows import telemetry
+from flows.clocks import Clocks
 from flows.configuration import settings
 from flows.configuration.settings import Layout
-from flows.intake import Clocks
 from flows.ledger.file import damaged
 from flows.watch import Watch
 from stages.errors import DeliveryError

@@ -39,6 +39,7 @@ from flows.settle import SettleOptions
 from stages.decode import DecodeOptions
 from stages.errors import ConfigError
 from stages.options import Options
+from stages.records import Stage
 
 ROOT_VARIABLE = "MARKWATCH_ROOT"
 
@@ -65,6 +66,16 @@ class ClusterOptions(Options):
     )
     tls: TlsFiles | None = Field(
         default=None, description="files to speak to that scheduler with; wanted off this machine"
+    )
+    pictures: Literal["path", "bytes"] = Field(
+        default="path",
+        description="how they get to that cluster: its workers see data/work at the same path, or "
+        "each picture's bytes travel with its task",
+    )
+    resources: dict[Stage, dict[str, float]] = Field(
+        default={},
+        description="Dask resources that the tasks of a stage ask of a worker there, "
+        "e.g. {recognise: {GPU: 1}}",
     )
     threads: int | None = Field(
         default=None, ge=1, description="threads that read pictures; null for one per core"

@@ -15,8 +15,8 @@ import structlog
 
 from flows.configuration.settings import Layout
 from flows.files import durable
+from flows.files.digest import digest_of
 from flows.files.sidecar import SUFFIX
-from flows.intake import digest_of
 from flows.ledger.log import Ledger, Unfinished
 
 ID_CHARACTERS = 36

@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from flows.clocks import Clocks
 from flows.configuration.settings import Layout, Settings
-from flows.intake import Clocks
 from flows.serve import (
     board,
     failures,

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from flows import vocabulary
+from flows.clocks import Clocks
 from flows.configuration.settings import Layout, Settings
-from flows.intake import Clocks
 from flows.serve.examples import refusals
 from flows.serve.health import Health
 from flows.serve.shelf import Shelf

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 
+from flows.clocks import Clocks
 from flows.configuration.credentials import secret_of
 from flows.configuration.settings import Layout, Settings
-from flows.intake import Clocks
 from flows.ledger.log import Ledger
 from flows.serve.health import Health
 from flows.serve.options import LEAST_TOKEN_CHARACTERS, ServeOptions

@@ -18,10 +18,10 @@ from typing import Any, BinaryIO, Literal
 
 from flows import vocabulary
 from flows.audit.figures import figures
+from flows.clocks import Clocks
 from flows.configuration.settings import Layout
 from flows.files.filenames import shown
 from flows.files.opening import open_regular
-from flows.intake import Clocks
 from flows.serve.problems import RefusedError
 
 Order = Literal["oldest", "newest"]

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 import threading
 from typing import Self
 
 import markwatch_faults as engine
 from brokers import free_port
+from crews import dask as start
 from faults.account import account
 from faults.dripping import Drip
 from faults.gate import Figures, Gate, Trial
 from faults.pictures import RECIPE, SITE
 from faults.progress import wait_on
-from plants import Plant, environment
+from plants import Plant
 
 KILLS, RESTARTS = 20, 5
 EVERY_SECONDS = 30.0
@@ -118,16 +118,9 @@ class Crew:
             with self._guard:
                 for place, worker in enumerate(self._workers):
                     if worker is None or worker.poll() is not None:
-                        self._workers[place] = _start(
+                        self._workers[place] = start(
                             "worker", self.address, "--nthreads", "1", "--no-nanny"
                         )
 
     def _start_scheduler(self) -> subprocess.Popen[bytes]:
-        return _start("scheduler", "--host", "127.0.0.1", "--port", str(self._port))
-
-
-def _start(role: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "dask", role, *arguments, "--no-dashboard"]
-    return subprocess.Popen(
-        command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+        return start("scheduler", "--host", "127.0.0.1", "--port", str(self._port))

@@ -47,6 +47,7 @@ class Sample:
     at: float
     pictures: int
     mb: float
+    own_mb: float
     files: int
 
 
@@ -116,6 +117,7 @@ def _watch(plant: Plant, samples: list[Sample], over: threading.Event) -> None:
                 time.monotonic(),
                 plant.reported(),
                 sum(one.memory_info().rss for one in family) / (1 << 20),
+                sum(own_memory(one.pid) for one in family) / (1 << 20),
                 sum(one.num_fds() for one in family),
             )
         )
@@ -125,9 +127,13 @@ def _judge(trial: Trial, samples: list[Sample], count: int) -> dict[str, float]:
     pictures = [sample.pictures / 100_000 for sample in samples]
     hours = [(sample.at - samples[0].at) / 3600 for sample in samples]
     memory = [sample.mb for sample in samples]
+    own = [sample.own_mb for sample in samples]
     files = [sample.files for sample in samples]
     fifth = max(1, len(samples) // 5)
-    growth = statistics.median(memory[-fifth:]) - statistics.median(memory[:fifth])
+    growth, own_growth = (
+        statistics.median(values[-fifth:]) - statistics.median(values[:fifth])
+        for values in (memory, own)
+    )
     if count > ENOUGH:
         trial.expect(growth <= GROWTH_MB, f"memory grew by {growth:.1f} MB after warming up")
     words = f"from {files[0]} to {max(files)} open files"
@@ -135,12 +141,26 @@ def _judge(trial: Trial, samples: list[Sample], count: int) -> dict[str, float]:
     return {
         "MB": memory[-1],
         "grew by MB": growth,
+        "of it anonymous": own_growth,
         "RSS slope, MB in 100,000 pictures": _slope(pictures, memory),
         "MB an hour": _slope(hours, memory),
         "open files": files[-1],
         "open files, slope in 100,000 pictures": _slope(pictures, files),
         "pictures/s": (samples[-1].pictures - samples[0].pictures) / (3600 * hours[-1]),
     }
+
+
+def own_memory(pid: int) -> int:
+    """The bytes of a process that no file backs, which the kernel cannot drop and read again.
+
+    0 where it does not tell.
+    """
+    if not psutil.LINUX:
+        return 0
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) << 10
+    return 0
 
 
 def _slope(over: Sequence[float], values: Sequence[float]) -> float:

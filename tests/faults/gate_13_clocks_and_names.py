@@ -18,9 +18,9 @@ from faults.gate import Figures, Gate, Trial
 from faults.pictures import RECIPE, SITE, Dropped, drop
 from plants import wait_until
 
+from flows.clocks import Clocks
 from flows.commands.running import clocks
 from flows.configuration import settings
-from flows.intake import Clocks
 from flows.watch import Watch
 
 SUMMER_ENDS = datetime(2026, 10, 25, 0, 59, 58, tzinfo=UTC)

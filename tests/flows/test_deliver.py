@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import MORNING, Clock, image, report
 
+from flows.clocks import Clocks
 from flows.configuration.choices import SinkChoice
 from flows.configuration.settings import DeliveryOptions
 from flows.deliver import Backoff, Delivery, close, covered
-from flows.intake import Clocks
 from flows.ledger.log import Claim, Ledger, Outcome
 from flows.ledger.positions import Intervals
 from stages.ports import Batch, Cut, Receipt, Site

@@ -13,13 +13,14 @@ from dask.delayed import Delayed
 from made import Clock, image, picture
 
 from flows.chunks import Waiting
+from flows.clocks import Clocks
 from flows.cluster.place import ClusterAwayError, NotBegunError, WorkerLostError
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.recipe_book import RecipeBook
 from flows.configuration.settings import Layout, Settings
 from flows.dispatch import Dispatch
 from flows.engines import ENGINES
-from flows.intake import Clocks, digest_of
+from flows.files.digest import digest_of
 from flows.ledger.log import Ledger
 from flows.ledger.records import Claim
 from stages.records import Failure

@@ -11,7 +11,7 @@ from flows.configuration import recipes
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.settings import ClusterOptions, Layout
 from flows.engines import ENGINES
-from flows.intake import digest_of
+from flows.files.digest import digest_of
 from stages.decode import DecodeOptions
 from stages.records import Failure, Report
 

@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made import Clock, picture
 
-from flows import intake
+from flows import intake, recovery
+from flows.claims import Claims
+from flows.clocks import Clocks
 from flows.configuration.settings import IntakeOptions, Layout
+from flows.files.digest import digest_of
 from flows.files.filenames import printable
-from flows.intake import RETRY_SECONDS, Clocks, Intake, digest_of
+from flows.intake import RETRY_SECONDS, Intake
 from flows.ledger.log import Ledger
 from stages.records import Arrival
 
@@ -34,10 +37,18 @@ class Bench:
         self.ledger.__enter__()
         clocks = Clocks(self.clock, self.clock.tick)
         self.intake = Intake(self.layout, self.ledger, self.options, clocks)
+        self.claims = Claims(self.layout, clocks)
+        self.clocks = clocks
         return self
 
     def __exit__(self, *error):
         self.ledger.__exit__(*error)
+
+    def recover(self, *, isolated):
+        unfinished = self.ledger.unfinished()
+        return recovery.recover(
+            self.layout, self.ledger, self.clocks, unfinished, isolated=isolated
+        )
 
     def drop(self, name, *, camera="cam", level=1):
         return picture(self.inbox / camera / name, level)
@@ -167,12 +178,12 @@ def test_recover_when_killed_between_intent_and_claim_then_the_picture_is_not_lo
         path = bench.drop("part.png")
         bench.see(path)
         bench.intake._settle()
-        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        claim = bench.claims.intent(bench.intake._take_turns(1)[0])
         bench.ledger.intend([claim])
         if moved:
-            bench.intake._move(claim)
+            bench.claims.move(claim)
     with Bench(tmp_path) as bench:
-        to_read, to_file = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+        to_read, to_file = bench.recover(isolated=True)
         assert to_file == []
         if moved:
             (waiting,) = to_read
@@ -189,11 +200,11 @@ def test_recover_when_killed_between_link_and_unlink_then_the_picture_is_read_on
         path = bench.drop("part.png")
         bench.see(path)
         bench.intake._settle()
-        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        claim = bench.claims.intent(bench.intake._take_turns(1)[0])
         bench.ledger.intend([claim])
         os.link(path, bench.layout.root / claim.work)
     with Bench(tmp_path) as bench:
-        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+        to_read, _ = bench.recover(isolated=True)
         assert len(to_read) == 1
         assert not path.exists()
 
@@ -202,12 +213,12 @@ def test_recover_when_another_picture_has_taken_the_name_since_then_both_are_kep
     with Bench(tmp_path) as bench:
         bench.see(bench.drop("part.png", level=1))
         bench.intake._settle()
-        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        claim = bench.claims.intent(bench.intake._take_turns(1)[0])
         bench.ledger.intend([claim])
-        bench.intake._move(claim)
+        bench.claims.move(claim)
         newer = bench.drop("part.png", level=2)
     with Bench(tmp_path) as bench:
-        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+        to_read, _ = bench.recover(isolated=True)
         assert len(to_read) == 1
         assert newer.exists()
 
@@ -239,12 +250,12 @@ def test_recover_when_the_flow_died_in_an_attempt_then_it_counts_only_if_the_pic
         bench.ledger.attempt([image.id], alone=alone)
     with Bench(tmp_path) as bench:
         for deaths in (1, 2, 3, 4):
-            (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
+            (found,), _ = bench.recover(isolated=isolated)
             assert found.attempts == deaths * counted
             assert found.suspect
             bench.ledger.attempt([image.id], alone=alone)
         bench.ledger.attempt_failed([image.id])
-        (found,), _ = bench.intake.recover(bench.ledger.unfinished(), isolated=isolated)
+        (found,), _ = bench.recover(isolated=isolated)
         assert found.attempts == 4 * counted + 1
 
 
@@ -252,13 +263,13 @@ def test_recover_when_a_new_picture_of_equal_bytes_has_the_old_name_then_both_ar
     with Bench(tmp_path) as bench:
         bench.see(bench.drop("part.png", level=1))
         bench.intake._settle()
-        claim = bench.intake._intent(bench.intake._take_turns(1)[0])
+        claim = bench.claims.intent(bench.intake._take_turns(1)[0])
         bench.ledger.intend([claim])
-        bench.intake._move(claim)
+        bench.claims.move(claim)
         newer = bench.drop("part.png", level=1)
         os.utime(newer, ns=(claim.mtime_ns + 1, claim.mtime_ns + 1))
     with Bench(tmp_path) as bench:
-        to_read, _ = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+        to_read, _ = bench.recover(isolated=True)
         assert len(to_read) == 1
         assert newer.exists()
 
@@ -310,7 +321,7 @@ def test_recover_when_the_flow_died_before_the_code_was_kept_then_it_is_read_aga
     # the next part comes while the flow is down, with a code of its own
     bench.drop("part.png", level=2)
     beside.write_text("KX204818")
-    ((waiting,), _) = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+    ((waiting,), _) = bench.recover(isolated=True)
     assert waiting.image.expected == "KX204817"
     assert beside.read_text() == "KX204818"
     assert [each.suffix for each in bench.layout.work.iterdir()] == [".png"]
@@ -329,7 +340,7 @@ def test_recover_when_the_flow_died_after_the_code_was_kept_then_the_next_part_h
     monkeypatch.undo()
     bench.drop("part.png", level=2)
     beside.write_text("KX204817")
-    ((waiting,), _) = bench.intake.recover(bench.ledger.unfinished(), isolated=True)
+    ((waiting,), _) = bench.recover(isolated=True)
     assert waiting.image.expected == "KX204817"
     assert beside.exists()
     assert [each.suffix for each in bench.layout.work.iterdir()] == [".png"]
@@ -354,7 +365,7 @@ def test_recover_when_the_flow_died_before_the_picture_was_moved_then_only_its_c
     if newer:
         path.unlink()
         os.utime(bench.drop("part.png", level=2), ns=(0, 0))
-    assert bench.intake.recover(bench.ledger.unfinished(), isolated=True) == ([], [])
+    assert bench.recover(isolated=True) == ([], [])
     assert beside.exists() is not newer
     assert not list(bench.layout.work.iterdir())
 

@@ -66,6 +66,13 @@ class ScriptedRecogniser(_Plugin):
         marker: str | None = Field(
             default=None, description="file to append a line to at each read"
         )
+        loads: str | None = Field(default=None, description="file to append to when it is loaded")
+
+    def __enter__(self):
+        if self.options.loads:
+            with open(self.options.loads, "a") as file:
+                file.write(f"{os.getpid()}\n")
+        return self
 
     def read(
         self, crops: Sequence[np.ndarray], constraints: Sequence[Constraint | None]

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from made import Clock, image, picture, report
 
 from flows.archive import Archive
+from flows.clocks import Clocks
 from flows.configuration import recipes
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.settings import IntakeOptions, Layout
 from flows.files.opening import open_regular, without_links
 from flows.files.sidecar import expected_of
-from flows.intake import Clocks, Intake
+from flows.intake import Intake
 from flows.ledger.log import Ledger
 from stages.decode import DecodeOptions, decode
 from stages.errors import ImageError

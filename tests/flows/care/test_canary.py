@@ -19,10 +19,11 @@ from flows.audit.proof import differences
 from flows.care import flights
 from flows.care.canary import Canaries
 from flows.care.sightings import STEM, is_canary, new_name
+from flows.clocks import Clocks
 from flows.commands import site
 from flows.configuration import settings
 from flows.configuration.settings import Layout
-from flows.intake import Clocks, Intake
+from flows.intake import Intake
 from flows.ledger.log import Ledger
 from flows.serve.desk import Desk
 from flows.serve.problems import RefusedError

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from flows.audit.figures import figures
 from flows.care.listening import Listening
-from flows.intake import Clocks
+from flows.clocks import Clocks
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from made import MORNING
 from plants import run
 
 from flows.care.retention import Retention
-from flows.intake import Clocks
+from flows.clocks import Clocks
 
 
 def account(folder, options: str, extra: str = "") -> Account:

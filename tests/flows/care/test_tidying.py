@@ -13,7 +13,7 @@ from made import MORNING
 from flows.audit.figures import figures
 from flows.care.retention import Retention
 from flows.care.tidying import closed_before, tidy_sinks
-from flows.intake import Clocks
+from flows.clocks import Clocks
 from flows.outputs import markwatch_rows
 from stages.ports import Site
 

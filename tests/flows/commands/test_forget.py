@@ -11,9 +11,9 @@ from plants import run
 from flows.audit.figures import figures
 from flows.audit.ledger import check_ledger
 from flows.care.retention import Retention
+from flows.clocks import Clocks
 from flows.commands.forget import forget
 from flows.configuration import settings
-from flows.intake import Clocks
 from flows.ledger.wishes import wish_forgotten
 from stages.errors import ConfigError
 

@@ -7,7 +7,7 @@ from accounts import Account
 from made import report
 from stations import b64, png
 
-from flows.intake import Clocks
+from flows.clocks import Clocks
 from flows.ledger.log import Outcome
 from flows.ledger.wishes import wish
 from flows.serve.failures import failed, wishable

@@ -15,10 +15,10 @@ from made import Clock, image, report
 from sparkplug_host import SparkplugListener
 from sparkplugs import decode, judge, rebirth_command
 
+from flows.clocks import Clocks
 from flows.configuration.choices import SinkChoice
 from flows.configuration.settings import DeliveryOptions
 from flows.deliver import Delivery
-from flows.intake import Clocks
 from flows.ledger.log import Claim, Ledger, Outcome
 from flows.sinks.sparkplug import SparkplugOptions, SparkplugSink
 from flows.sinks.spb import descriptor

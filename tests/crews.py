@@ -1,0 +1,85 @@
+"""A Dask cluster of processes, as somebody else would run it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from brokers import free_port
+from distributed import Client
+from plants import environment, wait_until
+
+
+def dask(role: str, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+    """Start `dask scheduler` or `dask worker`, without the dashboard."""
+    command = [sys.executable, "-m", "dask", role, *arguments, "--no-dashboard"]
+    return subprocess.Popen(
+        command, env=environment(**extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+class Crew:
+    """A scheduler, and workers that join it one by one."""
+
+    def __init__(self) -> None:
+        port = free_port()
+        self.address = f"tcp://127.0.0.1:{port}"
+        self._all = [dask("scheduler", "--host", "127.0.0.1", "--port", str(port))]
+        wait_until(self._is_there, "the scheduler")
+
+    def _is_there(self) -> bool:
+        try:
+            Client(self.address, timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def join(
+        self, name: str, *arguments: str, nanny: bool = False, **extra: str
+    ) -> subprocess.Popen[bytes]:
+        """Have one more worker of one thread, and wait until the scheduler knows it."""
+        watched = "--nanny" if nanny else "--no-nanny"
+        where = ("--host", "127.0.0.1", "--name", name, "--nthreads", "1", watched)
+        process = dask("worker", self.address, *where, *arguments, **extra)
+        self._all.append(process)
+        wait_until(lambda: name in self.names(), f"the worker {name}")
+        return process
+
+    def names(self) -> set[str]:
+        """The workers that the scheduler knows."""
+        with Client(self.address, timeout=10) as client:
+            there = client.scheduler_info(n_workers=-1)["workers"]
+            return {about["name"] for about in there.values()}
+
+    def end(self) -> None:
+        """End all of it."""
+        for process in reversed(self._all):
+            process.terminate()
+        for process in self._all:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextlib.contextmanager
+def crew() -> Iterator[Crew]:
+    """A scheduler that has no workers yet."""
+    one = Crew()
+    try:
+        yield one
+    finally:
+        one.end()
+
+
+def other_release(folder: Path, release: str) -> dict[str, str]:
+    """What a worker's environment says when another release of markwatch is installed there."""
+    about = folder / f"markwatch-{release}.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: markwatch\nVersion: {release}\n")
+    return {"PYTHONPATH": os.pathsep.join([str(folder), environment()["PYTHONPATH"]])}
