@@ -48,3 +48,8 @@ class DeliveryError(MarkwatchError):
     """A sink could not make rows durable now; the same rows are offered again later."""
 
     exit_code = 75
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its type's name."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__

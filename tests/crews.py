@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,22 +14,29 @@ from brokers import free_port
 from distributed import Client
 from plants import environment, wait_until
 
+TESTS = str(Path(__file__).parent)
+"""Where workers find the tasks of tests; without the faulty plug-ins."""
+
 
 def dask(role: str, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
-    """Start `dask scheduler` or `dask worker`, without the dashboard."""
+    """Start `dask scheduler` or `dask worker`, without the dashboard.
+
+    `extra` is added to its environment.
+    """
+    # The scheduler too reads the graphs, and so wants what their tasks are made of.
+    extra.setdefault("PYTHONPATH", os.pathsep.join([environment()["PYTHONPATH"], TESTS]))
     command = [sys.executable, "-m", "dask", role, *arguments, "--no-dashboard"]
-    return subprocess.Popen(
-        command, env=environment(**extra), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(command, env=environment(**extra), start_new_session=True, **quiet)
 
 
 class Crew:
-    """A scheduler, and workers that join it one by one."""
+    """A scheduler, and workers that join it one by one; `extra` is the scheduler's environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, **extra: str) -> None:
         port = free_port()
         self.address = f"tcp://127.0.0.1:{port}"
-        self._all = [dask("scheduler", "--host", "127.0.0.1", "--port", str(port))]
+        self._all = [dask("scheduler", "--host", "127.0.0.1", "--port", str(port), **extra)]
         wait_until(self._is_there, "the scheduler")
 
     def _is_there(self) -> bool:
@@ -57,20 +65,16 @@ class Crew:
 
     def end(self) -> None:
         """End all of it."""
-        for process in reversed(self._all):
-            process.terminate()
         for process in self._all:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @contextlib.contextmanager
-def crew() -> Iterator[Crew]:
+def crew(**extra: str) -> Iterator[Crew]:
     """A scheduler that has no workers yet."""
-    one = Crew()
+    one = Crew(**extra)
     try:
         yield one
     finally:
@@ -82,4 +86,4 @@ def other_release(folder: Path, release: str) -> dict[str, str]:
     about = folder / f"markwatch-{release}.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: markwatch\nVersion: {release}\n")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), environment()["PYTHONPATH"]])}
+    return {"PYTHONPATH": os.pathsep.join([str(folder), TESTS])}

@@ -105,6 +105,7 @@ class Census:
         token = secrets.token_hex(8)
         sign = self._work and self._work / f".{token}{durable.PART}"
         if sign:
+            durable.make_folder(sign.parent)
             sign.write_text(token, encoding="ascii")
         try:
             tasks = {

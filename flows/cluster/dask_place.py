@@ -54,8 +54,11 @@ class DaskPlace:
     def _prepare(self) -> None:
         from flows.cluster.worker_log import WorkerLog
 
-        self._client.register_plugin(WorkerLog(self._log_options))
+        self._register(WorkerLog(self._log_options))
         self.slots = max(1, sum(self._client.nthreads().values()))
+
+    def _register(self, plugin: Any) -> None:
+        self._client.register_plugin(plugin)
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
         task = self._reach().submit(warm, engines, pure=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 
 from flows.cluster.place import Terms
@@ -17,10 +18,14 @@ def wanted_by(engine: Engine, terms: Terms) -> Mapping[str, float]:
     return terms.resources.get(_STAGES[engine.kind], {})
 
 
-def load_here(engines: tuple[Engine, ...], terms: Terms) -> list[str]:
-    """Load what this worker may be asked for; returns a line for each. Run as a task."""
+def load_here(packed: bytes) -> list[str]:
+    """Load what this worker may be asked for; returns a line for each. Run as a task.
+
+    `packed` are engines and terms, pickled.
+    """
     from distributed import get_worker
 
+    engines, terms = pickle.loads(packed)
     return load_on(get_worker().state.total_resources, engines, terms)
 
 

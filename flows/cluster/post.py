@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ from flows.configuration.settings import ClusterOptions, LogOptions
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
+
+
+LANDED = 100
+"""So many chunks tell how long pictures take here; with fewer than a fifth of them nobody knows."""
 
 
 class Post:
@@ -27,6 +32,7 @@ class Post:
         self.coming: Future[None] | None = None
         self._loaded: set[tuple[str, str, str]] = set()
         self._moved_at = 0.0
+        self._taken: deque[float] = deque(maxlen=LANDED)
         self._entered = self._closing = False
 
     @property
@@ -46,6 +52,12 @@ class Post:
         first = next(iter(list(self.open.values())), None)
         return (now - self._moved_at) / first if first else 0.0
 
+    @property
+    def longest(self) -> float | None:
+        """The most seconds that a picture took of late; None where that is not known yet."""
+        taken = list(self._taken)
+        return max(taken) if len(taken) >= LANDED // 5 else None
+
     def submit(self, graph: Delayed, pictures: int, now: float) -> Future[Any]:
         """Start a graph of so many pictures there."""
         future = self.worker.submit(graph)
@@ -57,8 +69,10 @@ class Post:
 
     def landed(self, future: Future[Any], now: float) -> None:
         """A graph came back, or was lost; called by any thread."""
+        pictures = self.open.pop(future, None)
+        if pictures and future.exception() is None:
+            self._taken.append((now - self._moved_at) / pictures)
         self._moved_at = now
-        self.open.pop(future, None)
 
     def enter(self) -> None:
         """Start the process.

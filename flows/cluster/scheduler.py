@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import time
 from collections.abc import Collection
@@ -19,7 +20,7 @@ from flows.configuration.recipes import Engine
 from flows.configuration.settings import ClusterOptions, Layout, LogOptions
 from flows.configuration.tls import dask_security, unanswered
 from flows.engines import unload
-from stages.errors import ConfigError, MarkwatchError
+from stages.errors import ConfigError, PluginError, first_line
 
 if TYPE_CHECKING:
     from dask.delayed import Delayed
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 REACH_SECONDS = 5.0
 CENSUS_SECONDS = 5.0
 RESTART_SECONDS = 10.0
+DONE_SECONDS = 1.0
+"""To fetch what a task gave that has ended."""
+
 CARRIED = "256 MiB"
 """A graph that carries pictures is larger than what Dask warns of."""
 
@@ -122,13 +126,23 @@ class DaskCluster(DaskPlace):
         self._take(self._census.take(self._client))
         self._preload()
 
+    def _register(self, plugin: Any) -> None:
+        try:
+            super()._register(plugin)
+        except OSError:
+            raise
+        except Exception as error:
+            # It is with the scheduler, and with all workers but one that has not what it is made
+            # of: the census, or loading the engines there, says the same in better words.
+            self._log.debug("a Dask worker did not take a plug-in", error=first_line(error))
+
     def _preload(self) -> None:
         """Have workers that join later load the engines too."""
         from flows.cluster.preload import Preload
 
         if self._engines:
             engines = tuple(self._engines.values())
-            self._client.register_plugin(Preload(self._plugin, engines, self.terms))
+            self._register(Preload(self._plugin, engines, self.terms))
 
     def _take(self, roll: Roll) -> None:
         self._taken = roll
@@ -188,23 +202,46 @@ class DaskCluster(DaskPlace):
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
         """Load engines on all workers; one on which they do not load is not used any more."""
         self._engines.update((engine.key, engine) for engine in engines)
+        # Packed, because a worker that has not what they are made of would die of reading them.
+        packed = pickle.dumps((engines, self.terms))
+        self._show_scheduler(packed)
         self._broken = {}
         self._take(self._taken)
         lines: dict[str, None] = {}
-        failed: MarkwatchError | None = None
-        for address, task in self._everywhere(load_here, engines, self.terms).items():
+        failed: Exception | None = None
+        for address, task in self._everywhere(load_here, packed).items():
             try:
-                lines |= dict.fromkeys(self._result(task, 0.0))
-            except MarkwatchError as error:
+                lines |= dict.fromkeys(self._result(task, DONE_SECONDS))
+            except Exception as error:
+                # Whatever a plug-in, or a worker that is not as this one, raises there.
                 if self._forgotten:
                     raise
                 failed = error
-                self._broken[address] = str(error)
+                self._broken[address] = first_line(error)
         self._take(self._taken)
         if failed is not None and self._idle():
-            raise failed
+            raise PluginError(first_line(failed)) from failed
         self._preload()
         return list(lines)
+
+    def _show_scheduler(self, packed: bytes) -> None:
+        """Have the scheduler read what graphs are made of, as it does with each graph.
+
+        Raises:
+            ClusterAwayError: it does not answer.
+            PluginError: it cannot.
+        """
+        client = self._reach()
+        try:
+            client.run_on_scheduler(pickle.loads, packed)
+        except OSError as error:
+            raise self._lost() from error
+        except Exception as error:
+            raise PluginError(
+                f"the Dask scheduler at {self._options.address} cannot read the graphs "
+                f"({first_line(error)}): install there what its workers have, markwatch and the "
+                "plug-ins of the recipes"
+            ) from error
 
     def renew(self) -> None:
         self._everywhere(unload)
@@ -237,12 +274,14 @@ class DaskCluster(DaskPlace):
             if not hung:
                 # Nobody worked on them.
                 why = self._lost()
+            # Before their workers end, or the scheduler has others hang on them.
+            for task in late:
+                task.cancel()
             self._restart(client, hung)
         except (ClusterAwayError, OSError) as error:
             self._log.warning("cannot restart the workers", error=str(error))
             why = self._lost()
-        for task, result in late.items():
-            task.cancel()
+        for result in late.values():
             result.set_exception(why)
 
     def _restart(self, client: Client, hung: Collection[str]) -> None:

@@ -93,8 +93,9 @@ class ClusterOptions(Options):
     patience_seconds: float = Field(
         default=2.0,
         gt=0,
-        description="longest that one picture may hold up the others: then the standby has the "
-        "line until that one is done, or over its deadline",
+        description="longest that one picture may hold up the others, where pictures are known to "
+        "be quick three times what the slowest of late took: then the standby has the line until "
+        "that one is done, or over its deadline",
     )
     standby: bool = Field(
         default=True,

@@ -11,8 +11,8 @@ from transformers import TrOCRProcessor, VisionEncoderDecoderModel, ViTImageProc
 from transformers.utils import logging
 
 from flows.training.network import SPECIALS, Network, Shape, stock_model, tokenizer
-from stages.errors import ConfigError
-from stages.recognisers.checkpoint import first_line, open_checkpoint
+from stages.errors import ConfigError, first_line
+from stages.recognisers.checkpoint import open_checkpoint
 
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in brightness: ITU-R BT.601, as Pillow has them."""

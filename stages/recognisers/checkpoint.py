@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.errors import PluginError
+from stages.errors import PluginError, first_line
 
 if TYPE_CHECKING:
     from stages.recognisers.draft import CtcWeights
@@ -200,11 +200,6 @@ def ctc_head(path: Path, config: Any) -> CtcWeights:
     if shapes != {"weight": (vocabulary, width), "bias": (vocabulary,)}:
         raise ValueError(f"{path.name} is not a map from {width} channels to {vocabulary} tokens")
     return CtcWeights(weights["weight"].float(), weights["bias"].float())
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's text, or its type's name."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 @contextmanager

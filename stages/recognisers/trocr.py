@@ -19,12 +19,12 @@ import numpy as np
 from pydantic import Field
 
 from stages.contrast import MIN_CONTRAST_GREY_LEVELS, contrast
-from stages.errors import PluginError, RecogniserError
+from stages.errors import PluginError, RecogniserError, first_line
 from stages.formats import Constraint
 from stages.options import Options
 from stages.recognisers import calibration
 from stages.recognisers.beams import is_settled, with_candidates
-from stages.recognisers.checkpoint import EMBEDDED, Checkpoint, first_line, locate
+from stages.recognisers.checkpoint import EMBEDDED, Checkpoint, locate
 from stages.recognisers.decoding import Line, TokenReader
 from stages.recognisers.light import open_light
 from stages.recognisers.looks import looks

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dask
 import pytest
-from crews import crew, other_release
+from crews import TESTS, crew, other_release
 from dasktasks import call, hang, pid
 from distributed import Client
 from made import image, picture
@@ -167,7 +167,7 @@ def test_cluster_when_a_stage_wants_a_resource_then_it_runs_where_that_is(worker
     gpu = workers.join("gpu", "--resources", "GPU=1")
     with reach(workers, tmp_path, resources=GPU) as place:
         place.warm(recipe.engines)
-        images = pictures(tmp_path, *range(1, 21))
+        images = pictures(tmp_path, *range(100, 112))
         for number, one in enumerate(images):
             built = graph.build(
                 [one], recipe, DecodeOptions(), chunk=str(number), attempt=1, terms=place.terms
@@ -183,7 +183,7 @@ def test_cluster_when_one_worker_cannot_load_an_engine_then_the_others_go_on(
     monkeypatch.setattr("flows.cluster.scheduler.CENSUS_SECONDS", 0.1)
     sound = workers.join("sound")
     # Without the plug-in that the recipe wants.
-    workers.join("lacking", PYTHONPATH="")
+    workers.join("lacking", PYTHONPATH=TESTS)
     engines = plan(tmp_path).engines
     with reach(workers, tmp_path) as place:
         place.warm(engines)
@@ -196,6 +196,16 @@ def test_cluster_when_one_worker_cannot_load_an_engine_then_the_others_go_on(
         settle(place, lambda: place.slots == 1 and "1 of 1" in str(place.trouble))
         with pytest.raises(PluginError):
             place.ready(engines)
+
+
+def test_cluster_when_the_scheduler_lacks_a_plugin_then_it_says_what_to_install(tmp_path):
+    with crew(PYTHONPATH=TESTS) as workers:
+        workers.join("sound")
+        with (
+            reach(workers, tmp_path) as place,
+            pytest.raises(PluginError, match=r"scheduler at .* cannot read the graphs .*install"),
+        ):
+            place.warm(plan(tmp_path).engines)
 
 
 def test_restart_when_one_worker_hangs_then_the_others_are_left_alone(workers, tmp_path):

@@ -34,7 +34,7 @@ def test_enter_when_no_scheduler_answers_then_says_which_and_what_to_do():
         cluster(options, LogOptions()).__enter__()
 
 
-def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there():
+def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(tmp_path):
     with (
         LocalCluster(
             n_workers=1,
@@ -43,7 +43,9 @@ def test_dask_cluster_when_a_scheduler_runs_elsewhere_then_the_graph_runs_there(
             dashboard_address=None,
             memory_limit="1GiB",
         ) as elsewhere,
-        cluster(ClusterOptions(address=elsewhere.scheduler_address), LogOptions()) as place,
+        cluster(
+            ClusterOptions(address=elsewhere.scheduler_address), LogOptions(), tmp_path
+        ) as place,
     ):
         assert place.slots == 2
         assert place.warm(()) == []
@@ -70,7 +72,9 @@ def ended(process: subprocess.Popen) -> Iterator[None]:
         process.wait()
 
 
-def test_dask_cluster_when_its_scheduler_is_lost_then_nobody_is_blamed_and_it_is_found_again():
+def test_dask_cluster_when_its_scheduler_is_lost_then_nobody_is_blamed_and_it_is_found_again(
+    tmp_path,
+):
     port = free_port()
     elsewhere = {"n_workers": 1, "host": "127.0.0.1", "scheduler_port": port}
     elsewhere |= {"dashboard_address": None, "memory_limit": "1GiB"}
@@ -88,7 +92,7 @@ def test_dask_cluster_when_its_scheduler_is_lost_then_nobody_is_blamed_and_it_is
     )
     wait_until(lambda: is_heard(port), "the scheduler listens")
     options = ClusterOptions(address=address, start_seconds=20)
-    with ended(worker), ended(scheduler), cluster(options, LogOptions()) as place:
+    with ended(worker), ended(scheduler), cluster(options, LogOptions(), tmp_path) as place:
         held = place.submit(dask.delayed(time.sleep, pure=False)(60))
         scheduler.kill()
         worker.kill()

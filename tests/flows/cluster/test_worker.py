@@ -50,7 +50,7 @@ def test_restart_when_native_code_hangs_then_the_chunk_is_lost_and_the_next_runs
 
 def test_warm_when_an_engine_kills_the_worker_then_it_is_one_line(worker):
     with pytest.raises(PluginError, match="the worker died while it loaded its models"):
-        worker._call(die)
+        worker._result(worker._reach().submit(die, pure=False), 60)
     assert worker.submit(call(pid)).result(60) != os.getpid()
 
 
