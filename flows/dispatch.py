@@ -168,7 +168,8 @@ class Dispatch:
             [one.image for one in waiting],
             self._book.recipe(camera),
             self._settings.decode,
-            chunk=f"{camera}-{self._flow}{next(self._numbers)}",
+            # Dask's dashboard shows what stands before the first part of a key that has digits.
+            chunk=f"{self._flow}{next(self._numbers)}-{camera}",
             attempt=waiting[0].attempts + 1,
             terms=self._cluster.terms,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from brokers import free_port
-from distributed import Client
+from distributed import Client, Security
 from plants import environment, wait_until
 
 TESTS = str(Path(__file__).parent)
@@ -31,17 +31,32 @@ def dask(role: str, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
 
 
 class Crew:
-    """A scheduler, and workers that join it one by one; `extra` is the scheduler's environment."""
+    """A scheduler, and workers that join it one by one.
 
-    def __init__(self, **extra: str) -> None:
+    `extra` is the scheduler's environment; with `security` all speak TLS.
+    """
+
+    def __init__(self, *, security: Security | None = None, **extra: str) -> None:
         port = free_port()
-        self.address = f"tcp://127.0.0.1:{port}"
-        self._all = [dask("scheduler", "--host", "127.0.0.1", "--port", str(port), **extra)]
+        self._security = security
+        self._protocol = "tls" if security else "tcp"
+        self.address = f"{self._protocol}://127.0.0.1:{port}"
+        self._all: list[subprocess.Popen[bytes]] = []
+        self._start("scheduler", "--port", str(port), **extra)
         wait_until(self._is_there, "the scheduler")
+
+    def _start(self, role: str, *arguments: str, **extra: str) -> subprocess.Popen[bytes]:
+        there = ("--host", "127.0.0.1", "--protocol", self._protocol)
+        self._all.append(dask(role, *arguments, *there, **extra))
+        return self._all[-1]
+
+    def client(self) -> Client:
+        """Somebody else's client of it."""
+        return Client(self.address, timeout=10, security=self._security)
 
     def _is_there(self) -> bool:
         try:
-            Client(self.address, timeout=1).close()
+            Client(self.address, timeout=1, security=self._security).close()
         except OSError:
             return False
         return True
@@ -51,15 +66,14 @@ class Crew:
     ) -> subprocess.Popen[bytes]:
         """Have one more worker of one thread, and wait until the scheduler knows it."""
         watched = "--nanny" if nanny else "--no-nanny"
-        where = ("--host", "127.0.0.1", "--name", name, "--nthreads", "1", watched)
-        process = dask("worker", self.address, *where, *arguments, **extra)
-        self._all.append(process)
+        own = ("--name", name, "--nthreads", "1", watched, *arguments)
+        process = self._start("worker", self.address, *own, **extra)
         wait_until(lambda: name in self.names(), f"the worker {name}")
         return process
 
     def names(self) -> set[str]:
         """The workers that the scheduler knows."""
-        with Client(self.address, timeout=10) as client:
+        with self.client() as client:
             there = client.scheduler_info(n_workers=-1)["workers"]
             return {about["name"] for about in there.values()}
 
@@ -72,9 +86,9 @@ class Crew:
 
 
 @contextlib.contextmanager
-def crew(**extra: str) -> Iterator[Crew]:
+def crew(*, security: Security | None = None, **extra: str) -> Iterator[Crew]:
     """A scheduler that has no workers yet."""
-    one = Crew(**extra)
+    one = Crew(security=security, **extra)
     try:
         yield one
     finally:

@@ -32,7 +32,7 @@ def probe(options: ClusterOptions, log: LogOptions, root: Path = Path()) -> str:
     if options.address is None:
         threads, own = options.threads or cores(), cores()
         what = "threads here" if options.scheduler == "threads" else "a worker process"
-        words = f"{what}: {threads} pictures at a time on {own} cores"
+        words = f"{what}: {threads} threads on {own} cores"
         if threads > own:
             return f"{words}, which slows each: leave cluster.threads unset for one a core"
         return words

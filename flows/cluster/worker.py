@@ -6,6 +6,7 @@ Only who holds this run's certificate is let in.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import Future
@@ -51,6 +52,8 @@ class SupervisedWorker(DaskPlace):
         # anew just then: a second death 15 s after a first one left no worker for ever.
         dask.config.set({"distributed.deploy.lost-worker-timeout": "365 days"})
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in MALLOC.items()})
+        if sys.platform == "linux" and sys.version_info >= (3, 11, 1):
+            _keep_a_template()
         if options.dashboard_port is None:
             # Its other pages show logs and call stacks to every account of this machine.
             for role in ("scheduler", "worker"):
@@ -144,6 +147,19 @@ class SupervisedWorker(DaskPlace):
 
     def _lost(self) -> Exception:
         return WorkerLostError("its task was cancelled")
+
+
+def _keep_a_template() -> None:
+    """Start workers as copies of a process that has imported what they all need.
+
+    One that replaces a dead worker is there sooner, and takes less from the line while it starts.
+    (CPython 3.11.0 lets other accounts of the machine speak to that process: CVE-2022-42919.)
+    """
+    import dask
+    from distributed.utils import get_mp_context
+
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    get_mp_context().set_forkserver_preload(["distributed", "flows.graph"])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from dask.delayed import Delayed
@@ -14,7 +15,7 @@ from made import Clock, image, picture
 
 from flows.chunks import Waiting
 from flows.clocks import Clocks
-from flows.cluster.place import ClusterAwayError, NotBegunError, WorkerLostError
+from flows.cluster.place import PLAIN, ClusterAwayError, NotBegunError, Terms, WorkerLostError
 from flows.configuration.choices import RecogniserChoice
 from flows.configuration.recipe_book import RecipeBook
 from flows.configuration.settings import Layout, Settings
@@ -23,7 +24,7 @@ from flows.engines import ENGINES
 from flows.files.digest import digest_of
 from flows.ledger.log import Ledger
 from flows.ledger.records import Claim
-from stages.records import Failure
+from stages.records import Failure, Report
 
 DIED = WorkerLostError("it crashed")
 
@@ -38,7 +39,7 @@ class Chunk:
     @property
     def names(self):
         decode = next(task for key, task in self.graph.dask.items() if key.startswith("decode"))
-        return [one.name for one in decode.args[0]]
+        return [parcel.image.name for parcel in decode.args[0]]
 
     def done(self):
         self.future.set_result(self.graph.compute(scheduler="synchronous"))
@@ -53,6 +54,7 @@ class Place:
 
     slots: int = 2
     apart: bool = True
+    terms: Terms = PLAIN
     life: int = 1
     alone_ready: bool = True
     asked_anew: list[bool] = field(default_factory=list)
@@ -142,6 +144,22 @@ def test_send_when_cameras_alternate_then_a_chunk_is_of_one_recipe_and_none_is_p
         bench.place.line.pop(0).done()
         done += bench.turn()
     assert done == ["0.png", "2.png", "1.png", "3.png", "4.png", "5.png", "6.png", "7.png"]
+
+
+def test_send_when_the_place_wants_bytes_then_they_are_in_the_graph_and_chunks_are_light(
+    bench, monkeypatch
+):
+    pictures = [bench.picture(number) for number in range(8)]
+    sizes = [one.image.size for one in pictures]
+    monkeypatch.setattr("flows.dispatch.CARRIED_BYTES", sizes[0] + 1)
+    bench.place.terms = Terms(carried=True)
+    bench.dispatch.add(pictures)
+    bench.dispatch.send()
+    assert names(bench.place.line) == [["0.png"], ["1.png"], ["2.png"], ["3.png"]]
+    for one in pictures[:4]:
+        Path(one.image.path).rename(f"{one.image.path}.away")
+    outcomes = [chunk.graph.compute(scheduler="synchronous") for chunk in bench.place.line]
+    assert all(isinstance(one, Report) for [one] in outcomes)
 
 
 def test_send_when_a_chunk_was_lost_then_the_line_goes_on_while_one_is_read_alone(bench):

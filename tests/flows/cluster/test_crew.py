@@ -10,7 +10,6 @@ import dask
 import pytest
 from crews import TESTS, crew, other_release
 from dasktasks import call, hang, pid
-from distributed import Client
 from made import image, picture
 from plants import wait_until
 
@@ -101,7 +100,7 @@ def test_cluster_when_workers_come_and_go_then_each_that_suits_is_used(
         first.terminate()
         settle(place, lambda: place.slots == 1)
         assert place.submit(call(pid)).result(SECONDS) == second.pid
-    with Client(workers.address) as client:
+    with workers.client() as client:
         plugins = client.run_on_scheduler(
             lambda dask_scheduler: list(dask_scheduler.worker_plugins)
         )
@@ -128,7 +127,7 @@ def test_census_when_a_worker_does_not_see_the_pictures_then_it_is_refused(
     monkeypatch.chdir(tmp_path)
     # One name for two folders, as where a share is mounted on one machine only.
     own = Path("/proc/self/cwd")
-    with Client(workers.address) as client:
+    with workers.client() as client:
         [why] = Census(own).take(client).refused.values()
         assert "does not see the pictures in /proc/self/cwd: mount that folder" in why
         assert not Census(None).take(client).refused
@@ -233,10 +232,10 @@ def _plugins(dask_scheduler) -> list[str]:
 
 
 def _pids(workers) -> dict[str, int]:
-    with Client(workers.address) as client:
+    with workers.client() as client:
         return client.run(os.getpid, on_error="ignore")
 
 
 def _at_work(workers) -> bool:
-    with Client(workers.address) as client:
+    with workers.client() as client:
         return any(client.processing().values())
