@@ -56,12 +56,14 @@ class Engines:
             engine.__exit__(None, None, None)
 
     def close(self) -> None:
-        """Unload everything; no engine may be in use."""
+        """Unload everything, each engine when nobody uses it."""
         with self._guard:
-            loaded, self._loaded = self._loaded, {}
-            self._locks.clear()
-        for engine in loaded.values():
-            engine.__exit__(None, None, None)
+            loaded = list(self._loaded)
+        for key in loaded:
+            with self._locks[key]:
+                engine = self._loaded.pop(key, None)
+                if engine is not None:
+                    engine.__exit__(None, None, None)
 
 
 def _placed(engine: Engine) -> Options:

@@ -184,7 +184,7 @@ class DaskCluster(DaskPlace):
             self.renew()
         return True
 
-    def _everywhere(self, function: Any, *arguments: Any) -> dict[str, Any]:
+    def _everywhere(self, seconds: float, function: Any, *arguments: Any) -> dict[str, Any]:
         """Run this once on each worker that is used; the tasks by address, done or out of time."""
         import distributed
 
@@ -196,7 +196,7 @@ class DaskCluster(DaskPlace):
             for address in self._roll.used
         }
         with suppress(TimeoutError):
-            distributed.wait(list(tasks.values()), timeout=self._options.start_seconds)
+            distributed.wait(list(tasks.values()), timeout=seconds)
         return tasks
 
     def warm(self, engines: tuple[Engine, ...]) -> list[str]:
@@ -209,7 +209,8 @@ class DaskCluster(DaskPlace):
         self._take(self._taken)
         lines: dict[str, None] = {}
         failed: Exception | None = None
-        for address, task in self._everywhere(load_here, packed).items():
+        loading = self._everywhere(self._options.start_seconds, load_here, packed)
+        for address, task in loading.items():
             try:
                 lines |= dict.fromkeys(self._result(task, DONE_SECONDS))
             except Exception as error:
@@ -244,7 +245,7 @@ class DaskCluster(DaskPlace):
             ) from error
 
     def renew(self) -> None:
-        self._everywhere(unload)
+        self._everywhere(RESTART_SECONDS, unload)
 
     def _compute(self, graph: Delayed) -> Any:
         # Naming them costs the scheduler work for each task.

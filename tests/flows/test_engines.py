@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,18 @@ def test_checkpoint_when_whole_or_no_path_then_as_it_stands(engine, checkpoint):
         engines.use(engine("other", "no/such")[0]),
     ):
         pass
+
+
+def test_close_when_an_engine_is_in_use_then_it_is_unloaded_after_that(engine, checkpoint):
+    engines, one = Engines(), engine("site", str(checkpoint))[0]
+    closing = threading.Thread(target=engines.close)
+    with engines.use(one) as loaded:
+        closing.start()
+        closing.join(0.2)
+        assert closing.is_alive()
+        assert loaded.read([], []) == []
+    closing.join(30)
+    assert not closing.is_alive()
 
 
 def test_recipe_when_two_roots_say_the_same_then_it_is_the_same_version(engine):
