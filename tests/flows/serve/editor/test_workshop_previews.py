@@ -93,7 +93,7 @@ def children(plant: Plant) -> list[psutil.Process]:
 
 
 def test_preview_when_it_hangs_or_crashes_then_said_so_and_the_walk_is_not_disturbed(tmp_path):
-    plant = launch(tmp_path / "plant", "preview_seconds: 3\n  max_connections_per_address: 60")
+    plant = launch(tmp_path / "plant", "preview_seconds: 6\n  max_connections_per_address: 60")
     try:
         station = Station(plant)
         hanging, fine, crashing = (
