@@ -234,14 +234,19 @@ class CsvSink:
 
 
 def _end_of_others(handle: int, lines: Sequence[bytes]) -> int:
-    """Where a file's last whole line ends that has none of the ids of `lines`."""
+    """Where a file's last whole line ends that has none of the ids of `lines`.
+
+    No line of ours holds a zero byte: after a power cut one stands for what was not on disk yet,
+    be it in the head of a file whose first lines were being written.
+    """
     ids = {line.partition(b",")[0] for line in lines}
     end = position = 0
     os.lseek(handle, 0, os.SEEK_SET)
     with open(handle, "rb", closefd=False) as content:
         for line in content:
             position += len(line)
-            if line.endswith(b"\n") and line.partition(b",")[0] not in ids:
+            whole = line.endswith(b"\n") and b"\0" not in line
+            if whole and line.partition(b",")[0] not in ids:
                 end = position
     return end
 

@@ -148,6 +148,25 @@ def test_deliver_when_it_crashes_at_any_byte_then_each_row_is_there_once(tmp_pat
     assert found == [row["seq"] for row in rows]
 
 
+@pytest.mark.parametrize("lost", range(4))
+def test_deliver_when_the_power_went_in_the_first_write_then_the_file_has_its_header(
+    tmp_path, lost
+):
+    rows = [make_row(number) for number in range(1, 4)]
+    with make_sink(tmp_path) as sink:
+        sink.deliver(batch(*rows))
+    path = tmp_path / "out" / DAY
+    whole = path.read_bytes()
+    # A disk keeps sectors, in any order; what is not there yet is read as zeros.
+    torn = bytearray(whole)
+    torn[lost * 512 : (lost + 1) * 512] = bytes(len(whole[lost * 512 : (lost + 1) * 512]))
+    assert 0 in torn
+    path.write_bytes(torn)
+    with make_sink(tmp_path) as sink:
+        sink.deliver(batch(*rows))
+    assert path.read_bytes() == whole
+
+
 def test_deliver_when_offered_twice_then_the_rows_are_there_once(tmp_path):
     with make_sink(tmp_path) as sink:
         first = sink.deliver(batch(make_row(1), make_row(2)))
