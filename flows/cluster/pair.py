@@ -1,7 +1,7 @@
 """Two supervised workers: one reads the line, and one stands by with its models loaded.
 
 When the line's worker dies, the standby has the line until that one is there again; so it does when
-a picture holds up the others for some times as long as any of late took, or for `patience_seconds`,
+a picture holds up the others for much longer than the slow ones of late, or for `patience_seconds`,
 while the deadline runs for what hangs.
 Pictures under suspicion are read by the standby, alone and at a lower priority, so that a death or
 a hang there costs the line nothing. Without a standby (switched off, short of memory, or not
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 TRY_AGAIN_SECONDS = 60.0
 LEAST_PATIENCE_SECONDS = 0.1
-TIMES_THE_LONGEST = 3
-"""How much longer than the slowest picture of late one may take before the others wait no more."""
+TIMES_THE_SLOWEST = 3
+"""How much longer than 19 of 20 of late a picture may take before the others wait no more."""
 
 FREE_SHARE = 2
 """So many times what the line's worker takes must be free for a second one to be started."""
@@ -142,19 +142,20 @@ class WorkerPair:
         stalls = line.waits(self._tick()) > self._patience()
         if stalls or not line.ready:
             why = "nothing came back from the worker" if line.ready else "the worker died"
-            self._log.warning("the standby has the line", why=why)
+            tell = self._log.info if line.ready else self._log.warning
+            tell("the standby has the line", why=why)
             line.worker.take_back(begun=self.slots)
             self._reads = standby
 
     def _patience(self) -> float:
-        """How long a picture may hold up the others: several times what the slowest of late took.
+        """How long a picture may hold up the others: some times what the slowest of late took.
 
         The option is the most, and holds until that is known.
         """
-        most, longest = self._options.patience_seconds, self._line.longest
-        if longest is None:
+        most, slowest = self._options.patience_seconds, self._line.slowest
+        if slowest is None:
             return most
-        return min(most, max(LEAST_PATIENCE_SECONDS, TIMES_THE_LONGEST * longest))
+        return min(most, max(LEAST_PATIENCE_SECONDS, TIMES_THE_SLOWEST * slowest))
 
     def _see_who_died(self) -> None:
         while not self._lost.empty():

@@ -53,10 +53,10 @@ class Post:
         return (now - self._moved_at) / first if first else 0.0
 
     @property
-    def longest(self) -> float | None:
-        """The most seconds that a picture took of late; None where that is not known yet."""
-        taken = list(self._taken)
-        return max(taken) if len(taken) >= LANDED // 5 else None
+    def slowest(self) -> float | None:
+        """Seconds that 19 of 20 pictures of late did not take; None where that is not known yet."""
+        taken = sorted(self._taken)
+        return taken[19 * len(taken) // 20] if len(taken) >= LANDED // 5 else None
 
     def submit(self, graph: Delayed, pictures: int, now: float) -> Future[Any]:
         """Start a graph of so many pictures there."""

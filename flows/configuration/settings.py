@@ -94,7 +94,7 @@ class ClusterOptions(Options):
         default=2.0,
         gt=0,
         description="longest that one picture may hold up the others, where pictures are known to "
-        "be quick three times what the slowest of late took: then the standby has the line until "
+        "be quick three times what slow ones of late took: then the standby has the line until "
         "that one is done, or over its deadline",
     )
     standby: bool = Field(

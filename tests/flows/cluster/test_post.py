@@ -34,10 +34,11 @@ def test_patience_when_little_is_known_then_it_is_the_option(place):
 
 
 def test_patience_when_pictures_are_quick_then_it_is_some_times_the_slowest_of_late(place):
-    take(place, 30.0)
-    take(place, 0.8, pictures=8)
-    take(place, 0.05, times=LANDED - 1)
-    assert place._patience() == pytest.approx(0.1 * pair.TIMES_THE_LONGEST)
+    take(place, 30.0, times=LANDED)
+    take(place, 0.05, times=LANDED - 10)
+    take(place, 0.8, pictures=8, times=6)
+    take(place, 30.0, times=4)
+    assert place._patience() == pytest.approx(0.1 * pair.TIMES_THE_SLOWEST)
     take(place, 0.01, times=LANDED)
     assert place._patience() == pair.LEAST_PATIENCE_SECONDS
 
