@@ -58,6 +58,7 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
         for part in dict.fromkeys(each.part for each in figures):
             panels = _panels([each for each in figures if each.part == part])
             columns = 2 if sum(bool(panel[0].axis) for panel in panels) > 2 else 1
+            colours = _colours(panels)
             rows = _rows(panels, columns)
             heights = [max(map(_height, row)) for row in rows]
             drawing = Drawing(figsize=(_WIDE, sum(heights) + 0.6), layout="constrained")
@@ -69,7 +70,10 @@ def draw(figures: Sequence[Figure], folder: Path) -> list[Path]:
                     cell = grid[at, column] if len(row) == columns else grid[at, :]
                     place = drawing.add_subplot(cell)
                     place.patch.set_alpha(0)
-                    (_lines if panel[0].axis else _bars)(place, panel)
+                    if panel[0].axis:
+                        _lines(place, panel, colours)
+                    else:
+                        _bars(place, panel)
             path = folder / f"{part}.svg"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -113,11 +117,22 @@ def _height(panel: Sequence[Figure]) -> float:
     return 3.0 + (0.1 * names if names > 1 else 0)
 
 
-def _lines(place: Axes, panel: Sequence[Figure]) -> None:
+def _colours(panels: Sequence[Sequence[Figure]]) -> dict[str, str]:
+    """A series has one colour in all panels with lines, and its limit the same one."""
+    names = [each.series for panel in panels if panel[0].axis for each in panel]
+    turns = {name: turn for turn, name in enumerate(dict.fromkeys(map(_own_name, names)))}
+    return {name: _COLOURS[turns[_own_name(name)] % len(_COLOURS)] for name in names}
+
+
+def _own_name(series: str) -> str:
+    return series.removeprefix("limit: ")
+
+
+def _lines(place: Axes, panel: Sequence[Figure], colours: dict[str, str]) -> None:
     along = [each for each in panel if each.at is not None]
     shown = [value for each in panel for value in each.quartiles]
-    for turn, series in enumerate(dict.fromkeys(each.series for each in panel)):
-        colour = _COLOURS[turn % len(_COLOURS)]
+    for series in dict.fromkeys(each.series for each in panel):
+        colour = colours[series]
         mine = sorted((e for e in along if e.series == series), key=lambda each: each.at or 0)
         if not mine:
             (level,) = [each.median for each in panel if each.series == series]
