@@ -16,6 +16,11 @@ from stages.recognisers.book import Book
 from stages.recognisers.decoding import Line
 from stages.recognisers.layers import Linear, Norm
 
+_PLACES_TOGETHER = 8
+"""A draft is fed in multiples of this, because oneDNN keeps the code that it compiles for each
+count of rows it meets, about 0.6 MB for a product: 1,500 batches of 1 to 8 texts of 3 to 26
+characters grew a process by 320 MB, and by 73 MB with this."""
+
 
 class LeanDecoder:
     """Greedy decoding with cached keys and values, crop by crop independent of the others.
@@ -187,6 +192,10 @@ class LeanDecoder:
 
         More than one token at a time only at the start.
         """
+        asked = tokens.shape[1]
+        if asked > 1:
+            longer = min(-(-asked // _PLACES_TOGETHER) * _PLACES_TOGETHER, self._max_tokens)
+            tokens = nn.functional.pad(tokens, (0, longer - asked), value=self._start)
         count, length = tokens.shape
         place = self._places[at : at + length]
         if self._placeless is not None:
@@ -212,7 +221,7 @@ class LeanDecoder:
             mixed = mixed.view(count, self._heads, length, size)
             hidden = layer.cross_norm(hidden + layer.cross_out(_joined(mixed)))
             hidden = layer.last_norm(hidden + layer.fc2(layer.fc1(hidden)))
-        return self._words_out(hidden).view(count, length, -1)
+        return self._words_out(hidden).view(count, length, -1)[:, :asked]
 
 
 def _joined(mixed: torch.Tensor) -> torch.Tensor:

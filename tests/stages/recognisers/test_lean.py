@@ -4,6 +4,7 @@ import collections
 import itertools
 import math
 import os
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -262,6 +263,23 @@ def test_greedy_when_the_draft_is_right_then_the_decoder_is_asked_once(monkeypat
     decoder.greedy(encoded, drafts)
 
     assert len(passes) == 1
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch without oneDNN")
+def test_greedy_when_drafts_have_any_length_then_few_products_are_compiled(capfd):
+    """oneDNN keeps the code for each count of rows, and a process would grow by each."""
+    made, encoded = network(), states(4)
+    decoder = LeanDecoder(made, START, [], 24)
+    whole = tokens(decoder.greedy(encoded))
+    lengths = range(1, 23)
+
+    with torch.backends.mkldnn.verbose(torch.backends.mkldnn.VERBOSE_ON):
+        for length in lengths:
+            decoder.greedy(encoded, [row[:length] for row in whole])
+
+    rows = set(re.findall(r"inner_product.*mb(\d+)ic", capfd.readouterr().out))
+    # of the pictures' states, and of the drafts
+    assert rows == {str(4 * encoded.shape[1]), *map(str, (32, 64, 96))}
 
 
 def test_greedy_when_the_network_computes_nan_then_it_says_what_to_do():
