@@ -6,6 +6,7 @@ A processor whose kernels compute nonsense reads nonsense with full confidence; 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,11 +38,12 @@ class Misreading:
 
 
 def misreading(
-    folder: Path, read: Callable[[Sequence[np.ndarray]], Sequence[str]]
+    folder: Path, read: Callable[[Sequence[np.ndarray]], Sequence[str]], most_together: int = 1
 ) -> Misreading | None:
     """Return the first golden picture in `folder` that `read` gets wrong; None: all are right.
 
-    A checkpoint without `golden.json` has none. Each picture is read alone.
+    A checkpoint without `golden.json` has none. Each picture is read alone, then they are read by
+    turns in batches of 2 to `most_together`, because kernels are compiled for each size of a batch.
 
     Raises:
         PluginError: the list or a picture of it does not open.
@@ -57,10 +59,13 @@ def misreading(
             f"{path} does not open with its pictures; fetch the checkpoint again: "
             f"{str(error).strip().splitlines()[0]}"
         ) from error
-    for golden, crop in zip(listed, crops, strict=True):
-        (text,) = read([crop])
-        if text != golden.text:
-            return Misreading(golden, text)
+    pairs = list(zip(listed, crops, strict=True))
+    turns = itertools.cycle(pairs)
+    together = [list(itertools.islice(turns, size)) for size in range(2, most_together + 1)]
+    for batch in [[pair] for pair in pairs] + [batch for batch in together if batch]:
+        for (golden, _), text in zip(batch, read([crop for _, crop in batch]), strict=True):
+            if text != golden.text:
+                return Misreading(golden, text)
     return None
 
 

@@ -48,6 +48,10 @@ _FEW_WEIGHTS = 20_000_000
 second one that finds no free core: with two busy cores a crop took 1.0 s on two threads and 0.02 s
 on one."""
 
+_TRIED_TOGETHER = 8
+"""The self-test of such a network tries batches up to this size. What oneDNN compiles for a size
+stays in memory, about 8 MB each, so a process has its size from the start."""
+
 
 class TrocrRecogniser:
     """Reads upright crops of one line with a TrOCR checkpoint, where asked under a constraint.
@@ -133,12 +137,13 @@ class TrocrRecogniser:
             )
         device = _device(options.device)
         dtype = _encoder_dtype(options.encoder_dtype, device)
+        together = min(options.batch_size, _TRIED_TOGETHER) if weights < _FEW_WEIGHTS else 1
         self._open(opened, device, dtype)
-        wrong = misreading(folder, self._texts)
+        wrong = misreading(folder, self._texts, together)
         if wrong and options.encoder_dtype == "auto" and dtype != torch.float32:
             dtype = torch.float32
             self._open(opened, device, dtype)
-            wrong = misreading(folder, self._texts)
+            wrong = misreading(folder, self._texts, together)
         if wrong:
             remedy = "install another release of torch"
             raise PluginError(

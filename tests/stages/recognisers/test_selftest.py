@@ -42,6 +42,26 @@ def test_misreading_when_one_is_read_wrong_then_it_and_what_was_read(folder):
     assert (wrong.golden.file, wrong.golden.text, wrong.read) == ("20.png", "17", "20")
 
 
+def test_misreading_when_batches_are_asked_for_then_each_size_is_tried_with_all_pictures(folder):
+    listed(folder, ("10.png", "10"), ("20.png", "20"))
+    sizes = []
+
+    def read(crops):
+        sizes.append(len(crops))
+        return brightness(crops)
+
+    assert misreading(folder, read, 4) is None
+    assert sizes == [1, 1, 2, 3, 4]
+
+
+def test_misreading_when_only_a_batch_of_some_size_is_read_wrong_then_it_is_found(folder):
+    listed(folder, ("10.png", "10"), ("20.png", "20"))
+
+    wrong = misreading(folder, lambda crops: ["7"] * 3 if len(crops) == 3 else brightness(crops), 4)
+
+    assert wrong.read == "7"
+
+
 def test_misreading_when_there_is_no_list_then_none(folder):
     assert misreading(folder, brightness) is None
 
