@@ -7,7 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from plants import Plant, run
+from commands import invoke
+from plants import Plant
 
 from flows import vocabulary
 from flows.configuration import recipes, settings
@@ -72,7 +73,7 @@ def test_readme_when_it_shows_complaints_then_check_says_the_same(tmp_path):
     plant.configure("station: a\nsinks:\n  mqtt: {prot: 1}\n")
     recipe = "preprocess:\n  - contrast: {}\n  - blur: {kernel_px: 4}\n"
     (plant.layout.recipes / "press-3.yaml").write_text(recipe)
-    said = run("check", "--root", str(plant.root)).stdout
+    said = invoke("check", "--root", str(plant.root)).stdout
     (block,) = [block for block in blocks("") if "unknown key" in block]
     for line in block.strip().splitlines():
         assert line in said
@@ -80,7 +81,7 @@ def test_readme_when_it_shows_complaints_then_check_says_the_same(tmp_path):
 
 def test_readme_when_it_names_commands_then_they_exist():
     shown = set(re.findall(r"markwatch ([a-z]+)\b", README)) - {"reads", "finds", "writes"}
-    known = set(re.findall(r"^  ([a-z]+)  ", run("--help").stdout, re.MULTILINE))
+    known = set(re.findall(r"^  ([a-z]+)  ", invoke("--help").stdout, re.MULTILINE))
     assert known <= shown
     assert known == {
         "watch",

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import trocr_checkpoint
+from commands import invoke
 from made import picture
-from plants import Plant, run
+from plants import Plant
 
 from flows import plugins
 from flows.configuration import recipes, settings
@@ -101,7 +102,7 @@ def test_evaluate_when_the_site_chooses_then_its_checkpoint_begins_at_the_root(
     labels.write_text("file,text\na.png,A\n")
     monkeypatch.chdir(tmp_path)
 
-    done = run("evaluate", "labels.csv", "--root", "site")
+    done = invoke("evaluate", "labels.csv", "--root", "site")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "trocr: mine@" in done.stdout

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from commands import invoke
 from made import picture
-from plants import run
 from stations import Station, end, launch
 
 from flows.care.sightings import is_canary
@@ -48,10 +48,10 @@ def test_watch_when_canaries_are_out_then_they_are_measured_and_only_pictures_re
     assert (by_event is None) == (mode == "polling")
     assert seconds >= 0 and by_scan >= 0 and late < 30
     assert plant.status()["canaries"]["folder"]["seconds"] == seconds
-    text = run("status", "--root", str(plant.root)).stdout
+    text = invoke("status", "--root", str(plant.root)).stdout
     assert "found after" in text and f"{seconds:.2f} s" in text
     assert sorted(row["image"] for row in plant.parquet_rows()) == ["0.png", "1.png"]
-    assert run("audit", "--root", str(plant.root)).returncode == 0
+    assert invoke("audit", "--root", str(plant.root)).returncode == 0
 
 
 def test_metrics_when_a_canary_came_through_then_tell_how_long_it_took(tmp_path):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import random
 
+from commands import invoke
 from made import picture
-from plants import Plant, run
+from plants import Plant
 
 FILES_ONLY = """
 cluster: {{scheduler: threads, threads: 2}}
@@ -21,13 +22,13 @@ EVERYTHING = "fields: [{detect: {use: everything}}]\n"
 
 
 def audit(plant: Plant) -> list[str]:
-    done = run("audit", "--root", str(plant.root))
+    done = invoke("audit", "--root", str(plant.root))
     assert done.returncode in (0, 1), done.stderr
     return [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")]
 
 
 def reread(plant: Plant, *arguments: str):
-    return run("reread", "--root", str(plant.root), *arguments)
+    return invoke("reread", "--root", str(plant.root), *arguments)
 
 
 def past(plant: Plant, count: int = 6) -> None:
@@ -144,7 +145,7 @@ def test_audit_when_watch_runs_and_pictures_come_then_it_finds_no_difference(pla
         for number in range(25):
             picture(plant.inbox(f"cam-{number % 3}") / f"{dropped}-{number}.png", 100 + number)
         plant.wait_until(lambda n=dropped: plant.reported() > 25 * n, "some of them")
-        done = run("audit", "--json", "--root", str(plant.root))
+        done = invoke("audit", "--json", "--root", str(plant.root))
         told = json.loads(done.stdout)
         assert told["differences"] == [] and done.returncode == 0
         assert told["watched"] and told["balanced"]
@@ -156,5 +157,5 @@ def test_audit_when_watch_runs_and_pictures_come_then_it_finds_no_difference(pla
     (line,) = audit(plant)
     assert "nowhere to be found" in line
     remedy = line.partition("`markwatch ")[2].partition("`")[0]
-    assert run(*remedy.split(), "--root", str(plant.root)).returncode == 0
+    assert invoke(*remedy.split(), "--root", str(plant.root)).returncode == 0
     assert part.is_file() and audit(plant) == []

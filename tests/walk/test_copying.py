@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from commands import invoke
 from made import picture
-from plants import run
 
 FILES_ONLY = """
 cluster: {scheduler: threads, threads: 2}
@@ -37,6 +37,6 @@ def test_watch_when_a_share_is_claimed_by_copying_then_it_stays_and_each_is_read
     after = {path.name: path.stat().st_mtime_ns for path in share.iterdir()}
     assert after.keys() == before.keys()
     assert {name for name in after if after[name] != before[name]} == {"0.png"}
-    assert run("audit", "--root", str(plant.root)).returncode == 0
+    assert invoke("audit", "--root", str(plant.root)).returncode == 0
     copies = (plant.root / "data/state/copies").rglob("*")
     assert [path for path in copies if path.is_file()] == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 
+from commands import invoke
 from machines import Answer, Asked, Marker, RestServer
 from made import picture
-from plants import run
 
 SETTINGS = """
 cluster: {{scheduler: threads, threads: 2}}
@@ -37,7 +37,7 @@ def test_watch_when_a_marker_answers_then_server_and_csv_get_its_reply_and_audit
             picture(plant.inbox("cam") / f"{number}.png", 100 + number)
         plant.start("--once")
         assert plant.finish() == 0
-        check = run("check", "--root", str(plant.root))
+        check = invoke("check", "--root", str(plant.root))
         told = {asked.json["old_part_name"]: asked.json for asked in server.asked if asked.body}
     codes = {row["code"] for row in plant.parquet_rows()}
     assert len(codes) == 5
@@ -52,7 +52,7 @@ def test_watch_when_a_marker_answers_then_server_and_csv_get_its_reply_and_audit
     assert replies == {code: f"OP20-{code}" for code in codes}
     assert f"device 127.0.0.1:{marker.port}, connected" in check.stdout
     assert f"POST {server.url}, reachable" in check.stdout
-    audit = run("audit", "--root", str(plant.root))
+    audit = invoke("audit", "--root", str(plant.root))
     assert audit.returncode == 0, audit.stdout
     (dead,) = (line for line in audit.stdout.splitlines() if line.split()[:1] == ["mes"])
     assert dead.split()[2:] == ["5", "4", "1", "0"]

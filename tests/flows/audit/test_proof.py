@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from accounts import Account
+from commands import invoke
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from plants import run
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +58,11 @@ def lines_of(path: Path) -> list[bytes]:
 
 def test_audit_when_all_is_well_then_says_so_with_every_sum(account):
     assert account.wrong() == account.wrong(hashed=True) == []
-    done = run("audit", "--root", str(account.root))
+    done = invoke("audit", "--root", str(account.root))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "21 pictures seen = 20 reported + 1 in work" in done.stdout
     assert "audit: no difference" in done.stdout
-    told = json.loads(run("audit", "--json", "--root", str(account.root)).stdout)
+    told = json.loads(invoke("audit", "--json", "--root", str(account.root)).stdout)
     sums = told["sinks"]["csv"]["cameras"]
     assert {camera: each["delivered"] for camera, each in sums.items()} == {"cam": 20, "other": 8}
     assert told["balanced"] and not told["watched"] and told["differences"] == []
@@ -278,7 +278,7 @@ def test_audit_when_a_picture_has_other_bytes_of_the_same_length_then_only_hashi
 def test_audit_when_a_difference_is_found_then_exits_with_1_and_names_it_in_one_line(account):
     victim = parts(account.root)[0]
     victim.unlink()
-    done = run("audit", "--root", str(account.root))
+    done = invoke("audit", "--root", str(account.root))
     assert done.returncode == 1
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("DIFFERS")]
     assert "sink parquet: seq 1-7 delivered" in line
@@ -291,7 +291,7 @@ def test_audit_when_a_page_of_the_ledger_is_destroyed_then_it_is_no_balance(acco
     with path.open("r+b") as file:
         file.seek(4096 * page)
         file.write(b"\xa5" * 4096)
-    done = run("audit", "--root", str(account.root))
+    done = invoke("audit", "--root", str(account.root))
     assert done.returncode in (1, 78), done.stdout
     assert "Traceback" not in done.stderr
     assert "DIFFERS" in done.stdout or len(done.stderr.splitlines()) == 1
@@ -299,7 +299,7 @@ def test_audit_when_a_page_of_the_ledger_is_destroyed_then_it_is_no_balance(acco
 
 def test_audit_when_the_ledger_is_no_database_then_one_line_with_a_remedy(account):
     account.layout.ledger.write_bytes(b"not a database" * 1000)
-    done = run("audit", "--root", str(account.root))
+    done = invoke("audit", "--root", str(account.root))
     assert done.returncode == 78
     assert "restore it from a backup" in done.stderr and len(done.stderr.splitlines()) == 1
 
@@ -308,7 +308,7 @@ def test_audit_when_nothing_was_watched_then_says_so_in_one_line(tmp_path):
     from flows.commands import site
 
     site.init(tmp_path / "new")
-    done = run("audit", "--root", str(tmp_path / "new"))
+    done = invoke("audit", "--root", str(tmp_path / "new"))
     assert done.returncode == 78
     assert "nothing was watched" in done.stderr and len(done.stderr.splitlines()) == 1
 

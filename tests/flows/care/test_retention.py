@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 from accounts import SINKS, Account
+from commands import invoke
 from made import MORNING
-from plants import run
 
 from flows.care.retention import Retention
 from flows.clocks import Clocks
@@ -59,7 +59,7 @@ def test_tidy_when_a_sink_has_not_had_it_then_the_picture_stays_however_old(tmp_
         tidy(made)
         assert len(kept(made)) == 16
         assert len(made.ledger.rows(0, 99)) == 28
-        told = run("status", "--root", str(made.root)).stdout
+        told = invoke("status", "--root", str(made.root)).stdout
         assert "retention for sink mqtt: rows stay in the ledger for it" in " ".join(told.split())
 
 
@@ -79,14 +79,14 @@ def test_tidy_when_rows_are_old_and_delivered_then_they_go_and_the_sums_stay(tmp
     options = "{archive_days: 1, failed_days: 1, ledger_days: 3}"
     with account(tmp_path / "root", options) as made:
         made.past()
-        before = run("status", "--json", "--root", str(made.root)).stdout
+        before = invoke("status", "--json", "--root", str(made.root)).stdout
         # The first day's 14 rows are past, the second day's are not.
         made.clock.now = MORNING + timedelta(days=3, hours=1)
         tidy(made)
         head = made.ledger.head()
         assert made.ledger.rows(0, head)[0]["seq"] == 15
         assert made.wrong() == []
-        after = run("status", "--json", "--root", str(made.root)).stdout
+        after = invoke("status", "--json", "--root", str(made.root)).stdout
         assert before.partition('"conditions"')[0] == after.partition('"conditions"')[0]
         assert len(made.ledger._db.execute("SELECT * FROM images").fetchall()) == 11
         made.ledger.places.open("late", "first")
@@ -95,7 +95,7 @@ def test_tidy_when_rows_are_old_and_delivered_then_they_go_and_the_sums_stay(tmp
         (made.root / "data/out/csv/readings-st-2026-11-20.csv").unlink()
         (line,) = made.wrong()
         assert "sink csv: 0 of 14 rows of 2026-11-20 that are past ledger_days are there" in line
-        done = run("replay", "--sink", "parquet", "--seq", "3", "--root", str(made.root))
+        done = invoke("replay", "--sink", "parquet", "--seq", "3", "--root", str(made.root))
         assert "those up to seq 14 are past ledger_days" in done.stderr
 
 
@@ -143,7 +143,7 @@ def test_tidy_when_the_budget_is_nearly_used_then_warns_and_deletes_nothing(tmp_
     with account(tmp_path / "root", "{disk_budget_mb: 1, warn_percent: 90}") as made:
         made.past()
         tidy(made)
-        told = run("status", "--root", str(made.root)).stdout
+        told = invoke("status", "--root", str(made.root)).stdout
         assert "attention: disk budget: " in told and " of 1 MB used (" in told
         assert len(kept(made)) == 16
         assert made.wrong() == []
@@ -156,10 +156,10 @@ def test_tidy_when_a_disk_is_nearly_full_then_status_says_so_until_it_is_not(tmp
         with monkeypatch.context() as patch:
             patch.setattr("flows.care.disks.shutil.disk_usage", lambda _: usage)
             tidy(made)
-        told = " ".join(run("status", "--root", str(made.root)).stdout.split())
+        told = " ".join(invoke("status", "--root", str(made.root)).stdout.split())
         assert "96 % full, 4096 MB left: free some space" in told
         usage.used, usage.free = 1, 99
         with monkeypatch.context() as patch:
             patch.setattr("flows.care.disks.shutil.disk_usage", lambda _: usage)
             tidy(made)
-        assert "full" not in run("status", "--root", str(made.root)).stdout
+        assert "full" not in invoke("status", "--root", str(made.root)).stdout

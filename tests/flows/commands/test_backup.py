@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from accounts import Account
-from plants import run
+from commands import invoke
 
 from flows.audit.ledger import check_ledger
 from flows.ledger.file import Snapshot
@@ -40,7 +40,7 @@ def test_backup_when_the_ledger_is_being_written_then_the_copy_is_one_sound_mome
         writer = threading.Thread(target=write)
         writer.start()
         assert written.wait(30)
-        done = run("backup", str(tmp_path / "kept"), "--root", str(account.root))
+        done = invoke("backup", str(tmp_path / "kept"), "--root", str(account.root))
         enough.set()
         writer.join()
     assert done.returncode == 0, done.stderr
@@ -56,7 +56,7 @@ def test_backup_when_the_file_is_there_then_it_stays(tmp_path):
     with Account(tmp_path / "root"):
         pass
     (tmp_path / "copy").write_text("mine")
-    done = run("backup", str(tmp_path / "copy"), "--root", str(tmp_path / "root"))
+    done = invoke("backup", str(tmp_path / "copy"), "--root", str(tmp_path / "root"))
     assert done.returncode == 78 and "overwrites nothing" in done.stderr
     assert (tmp_path / "copy").read_text() == "mine"
 
@@ -65,7 +65,7 @@ def test_backup_when_killed_before_then_its_remains_are_no_hindrance(tmp_path):
     with Account(tmp_path / "root"):
         pass
     (tmp_path / ".copy.part").write_text("half")
-    done = run("backup", str(tmp_path / "copy"), "--root", str(tmp_path / "root"))
+    done = invoke("backup", str(tmp_path / "copy"), "--root", str(tmp_path / "root"))
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".copy.part").exists()
 
@@ -73,7 +73,7 @@ def test_backup_when_killed_before_then_its_remains_are_no_hindrance(tmp_path):
 def test_backup_when_the_folder_cannot_be_written_then_one_line_with_a_remedy(tmp_path):
     with Account(tmp_path / "root"):
         pass
-    done = run("backup", str(tmp_path / "no" / "copy"), "--root", str(tmp_path / "root"))
+    done = invoke("backup", str(tmp_path / "no" / "copy"), "--root", str(tmp_path / "root"))
     assert done.returncode == 75 and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "no").exists()
 
@@ -103,7 +103,7 @@ def test_backup_when_pictures_are_copied_from_a_share_then_none_is_passed_over_a
             if path.name != "waiting.png":
                 path.unlink()
         assert [path.name for path in told()] == ["waiting.png"]
-        done = run("backup", str(tmp_path / "copy.sqlite"), "--root", str(root))
+        done = invoke("backup", str(tmp_path / "copy.sqlite"), "--root", str(root))
         assert done.returncode == 0, done.stderr
         assert "copy.copied.sqlite: which pictures" in done.stdout
         assert stat.S_IMODE((tmp_path / "copy.copied.sqlite").stat().st_mode) == 0o600
@@ -122,7 +122,7 @@ def test_backup_when_the_memory_of_a_share_is_being_written_then_its_copy_is_sou
         memory.begin(Copy("key", "1.png", "cam"))
         with memory._transaction() as db:
             db.execute("INSERT INTO seen (path, size, mtime_ns, sha256) VALUES ('a', 1, 1, 'x')")
-            done = run("backup", str(tmp_path / "copy"), "--root", str(account.root))
+            done = invoke("backup", str(tmp_path / "copy"), "--root", str(account.root))
         memory.close()
     assert done.returncode == 0, done.stderr
     with closing(sqlite3.connect(tmp_path / "copy.copied")) as copy:
@@ -134,7 +134,7 @@ def test_backup_when_put_back_then_the_root_goes_on_from_it_and_audit_names_the_
     with Account(tmp_path / "root") as account:
         account.past()
         copy = tmp_path / "copy"
-        assert run("backup", str(copy), "--root", str(account.root)).returncode == 0
+        assert invoke("backup", str(copy), "--root", str(account.root)).returncode == 0
         account.claim(200)
         account.report(200)
         account.deliver()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from plants import run
+from commands import invoke
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,7 @@ from plants import run
     ],
 )
 def test_command_when_an_option_would_count_for_nothing_then_refused_in_one_line(arguments, words):
-    done = run(*arguments)
+    done = invoke(*arguments)
 
     assert done.returncode == 78
     assert words in done.stderr

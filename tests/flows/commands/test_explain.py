@@ -6,9 +6,10 @@ import json
 import os
 
 import pytest
+from commands import invoke
 from made import picture
 from PIL import Image
-from plants import Plant, run
+from plants import Plant
 
 SCRIPTED = "recogniser: {use: scripted}\nsinks: {mqtt: null, parquet: null}\n"
 EVERYTHING = "fields: [{detect: {use: everything}}]\n"
@@ -28,7 +29,7 @@ def size_of(path):
 
 
 def explain(plant, *arguments):
-    return run("explain", *map(str, arguments), "--root", str(plant.root))
+    return invoke("explain", *map(str, arguments), "--root", str(plant.root))
 
 
 def test_explain_when_read_then_writes_the_sheet_here_and_prints_the_row(plant, tmp_path):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from accounts import Account
-from plants import run
+from commands import invoke
 
 from flows.audit.figures import figures
 from flows.audit.ledger import check_ledger
@@ -70,7 +70,7 @@ def test_forget_when_no_watch_runs_then_it_is_done_and_stays_accounted_for(tmp_p
             with account.ledger.snapshot() as db:
                 kept = db.execute(f"SELECT COUNT(*) FROM {table} WHERE sink='csv'").fetchone()[0]
             assert kept == 0, table
-    done = run("audit", "--root", str(account.root))
+    done = invoke("audit", "--root", str(account.root))
     assert f"= {before['delivered']} delivered" in done.stdout and "+ 3 given up" in done.stdout
     assert done.returncode == 0
 
@@ -158,6 +158,6 @@ def test_audit_when_what_a_forgotten_sink_had_is_altered_then_says_so(tmp_path):
 def test_forget_when_misused_then_says_so_in_one_line(tmp_path, sink, words):
     with Account(tmp_path / "root") as account:
         leave(account)
-    done = run("forget", sink, "--yes", "--root", str(account.root))
+    done = invoke("forget", sink, "--yes", "--root", str(account.root))
     assert done.returncode == 78 and words in done.stderr
     assert len(done.stderr.splitlines()) == 1

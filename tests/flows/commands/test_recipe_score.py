@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from commands import invoke
 from made import picture
 from PIL import Image
-from plants import Plant, run
+from plants import Plant
 
 SCRIPTED = "recogniser: {use: scripted}\nsinks: {mqtt: null, parquet: null}\n"
 RECIPE = "fields: [{detect: {use: everything}, map: {format: '[G]\\d{3}'}, threshold: 0.5}]\n"
@@ -27,7 +28,7 @@ def plant(tmp_path, monkeypatch):
 
 def score(plant, tmp_path, rows, *more, head="file,text"):
     (tmp_path / "labels.csv").write_text("\n".join([head, *rows]) + "\n")
-    return run("recipe", "test", "default", "labels.csv", *more, "--root", str(plant.root))
+    return invoke("recipe", "test", "default", "labels.csv", *more, "--root", str(plant.root))
 
 
 def sheet_size(path):

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from accounts import Account
 from brokers import Mosquitto, Subscriber
-from plants import run
+from commands import invoke
 
 from flows import vocabulary
 
@@ -21,7 +21,7 @@ def account(tmp_path):
 
 
 def replay(account, *arguments):
-    return run("replay", "--root", str(account.root), *arguments)
+    return invoke("replay", "--root", str(account.root), *arguments)
 
 
 def positions(account):

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 from accounts import Account
+from commands import invoke
 from made import report
-from plants import run
 
 from flows.archive import filing
 from flows.care.rereads import MOST_TRIES, Rereads
@@ -47,14 +47,14 @@ def names(waiting) -> list[str]:
 )
 def test_reread_when_misused_then_says_so_in_one_line(account, arguments, words):
     account.ledger.pruning.note_due([account.image(1).id])
-    done = run("reread", "--root", str(account.root), *arguments)
+    done = invoke("reread", "--root", str(account.root), *arguments)
     assert done.returncode == 78
     assert words in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_reread_when_chosen_by_camera_and_status_then_only_those_are_wished_for(account):
     arguments = ("--root", str(account.root), "--camera", "cam", "--status", "failed")
-    done = run("reread", *arguments)
+    done = invoke("reread", *arguments)
     assert "3 pictures: the running watch" in done.stdout, done.stderr
     open_ = account.ledger.wishes.open()
     assert {record["name"] for record in open_} == {"part-5.png", "part-10.png", "part-20.png"}

@@ -9,8 +9,9 @@ import subprocess
 
 import markwatch_faults as faults
 import pytest
+from commands import invoke
 from made import picture
-from plants import COMMAND, Plant, environment, run, wait_until
+from plants import COMMAND, Plant, environment, wait_until
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def cells(stdout, set_name, recogniser):
 def test_evaluate_when_done_then_a_row_for_each_set_and_a_mean_and_all_files(crops, tmp_path):
     out, curve = tmp_path / "out.csv", tmp_path / "risk.png"
     paths = map(str, crops)
-    done = run(
+    done = invoke(
         *(
             "evaluate",
             *paths,
@@ -74,8 +75,8 @@ def test_evaluate_when_no_recogniser_is_named_then_the_sites_and_a_recipe_is_com
     )
     root = ("--root", str(plant.root))
 
-    plain = run("evaluate", str(crops[0]), *root)
-    coded = run("evaluate", str(crops[0]), "--recipe", "default", "--limit", "3", *root)
+    plain = invoke("evaluate", str(crops[0]), *root)
+    coded = invoke("evaluate", str(crops[0]), "--recipe", "default", "--limit", "3", *root)
 
     assert cells(plain.stdout, "good", "scripted")[0] == "4"
     assert cells(coded.stdout, "good", "default")[:2] == ["3", "66.7"]
@@ -87,7 +88,7 @@ def test_evaluate_when_rows_and_pictures_are_bad_then_told_and_the_others_are_me
     with crops[1].open("a") as file:
         file.write("none.png,A\n")
 
-    done = run("evaluate", str(crops[1]), "--recogniser", "scripted")
+    done = invoke("evaluate", str(crops[1]), "--recogniser", "scripted")
 
     assert done.returncode == 65
     assert cells(done.stdout, "poor", "scripted")[:2] == ["1", "100.0"]
@@ -116,7 +117,7 @@ def test_evaluate_when_misused_then_says_so_in_one_line(crops, arguments, status
     given = [each.format(labels=crops[0]) for each in arguments]
     before = crops[0].read_text()
 
-    done = run("evaluate", *given)
+    done = invoke("evaluate", *given)
 
     assert done.returncode == status
     assert words in done.stderr
@@ -131,7 +132,7 @@ def test_evaluate_when_an_engine_is_not_there_then_a_file_of_predictions_stays_a
     out = tmp_path / "out.csv"
     out.write_text("of the last time")
 
-    done = run(
+    done = invoke(
         *("evaluate", str(crops[0]), "--recogniser", "scripted"),
         *("--recogniser", "trocr:checkpoint=no/such", "--predictions", str(out)),
     )
@@ -144,7 +145,7 @@ def test_evaluate_when_an_engine_is_not_there_then_a_file_of_predictions_stays_a
 def test_evaluate_when_no_reading_has_a_character_then_the_table_names_it(crops):
     crops[0].write_text("file,text\n0.png,Ω100\n")
 
-    done = run("evaluate", str(crops[0]), "--recogniser", "scripted")
+    done = invoke("evaluate", str(crops[0]), "--recogniser", "scripted")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(r"good +scripted +\+G 1 +-Ω 1", done.stdout)

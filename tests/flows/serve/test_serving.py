@@ -10,8 +10,9 @@ import ssl
 import pytest
 import urllib3
 from certificates import Authority
+from commands import invoke
 from made import Clock, picture
-from plants import Plant, run
+from plants import Plant
 from stations import RECIPE, Line, Station, b64, end, launch, png
 
 from flows.commands import site
@@ -133,12 +134,12 @@ def test_start_when_the_port_is_taken_then_one_line_with_its_remedy(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         plant.configure(REFUSED + f"serve: {{enabled: true, port: {port}}}\n", recipe=RECIPE)
-        done = run("watch", "--root", str(plant.root))
+        done = invoke("watch", "--root", str(plant.root))
         assert done.returncode == 78
         assert f"cannot listen on 127.0.0.1:{port}" in done.stderr.splitlines()[-1]
         text = f"serve: {{trigger: {{enabled: true, port: {port}}}}}\n"
         plant.configure(REFUSED + text, recipe=RECIPE)
-        done = run("watch", "--root", str(plant.root))
+        done = invoke("watch", "--root", str(plant.root))
         assert done.returncode == 78 and "choose another port" in done.stderr.splitlines()[-1]
 
 
@@ -162,10 +163,10 @@ def test_start_when_it_would_be_unsafe_then_refused_in_one_line(tmp_path, serve,
     (plant.root / "short").write_text("secret")
     (plant.root / "short").chmod(0o600)
     plant.configure(REFUSED + f"serve: {serve}\n", recipe=RECIPE)
-    done = run("watch", "--root", str(plant.root))
+    done = invoke("watch", "--root", str(plant.root))
     assert done.returncode == 78, done.stderr
     line = done.stderr.strip().splitlines()[-1]
-    checked = run("check", "--root", str(plant.root))
+    checked = invoke("check", "--root", str(plant.root))
     assert checked.returncode == 1 and words in " ".join(checked.stdout.split())
     assert words in line and "Traceback" not in done.stderr
     assert "a-secret-in-a-file" not in done.stderr and "secret" not in line.split("serve")[0]

@@ -6,8 +6,8 @@ import re
 from contextlib import suppress
 
 import pytest
+from commands import invoke
 from made import picture
-from plants import run
 from stations import DEADLINE, Station, b64, end, launch, png
 
 
@@ -211,7 +211,7 @@ def test_read_when_a_picture_of_that_name_is_read_again_then_the_old_part_does_n
         assert line.say("READ press-3 again.png").startswith("OK G182")
     (row,) = station.get("/v1/readings?code=G182").json()["readings"]
     station.plant.wait_until(lambda: not station.plant.filed("work"), "filed")
-    done = run("reread", row["id"], "--root", str(station.plant.root))
+    done = invoke("reread", row["id"], "--root", str(station.plant.root))
     assert done.returncode == 0, done.stderr
     answered = "/v1/readings?code=G182&limit=2"
     station.plant.wait_until(
