@@ -27,7 +27,7 @@ from flows.audit.ledger import check_ledger
 from flows.ledger.file import Snapshot
 from flows.sources.copied import FILE, Copied
 
-LIVES = 3
+LIVES = 2
 KILLED = -signal.SIGKILL
 
 pytestmark = pytest.mark.faults

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Mosquitto, Subscriber
+from commands import invoke
 from made import picture
 from plants import Plant, run
 
@@ -378,7 +379,7 @@ def test_watch_when_a_camera_gets_a_first_recipe_that_is_invalid_then_its_pictur
 def test_watch_when_a_share_is_not_mounted_then_waits_for_it_and_check_says_so(plant, tmp_path):
     share = tmp_path / "share"
     plant.configure(FILES_ONLY + f"sources: {{folder: {{inbox: '{share}'}}}}\n", recipe=EVERYTHING)
-    said = run("check", "--root", str(plant.root)).stdout
+    said = invoke("check", "--root", str(plant.root)).stdout
     assert f"{share} is not there: mount the share" in " ".join(said.split())
     plant.start()
     plant.wait_for("inbox is away, waiting for it")
