@@ -28,11 +28,11 @@ class Sizes:
     """Pictures that wait, small ones and of 8 megapixels; how often each way has its turn."""
 
     pictures: int = 200
-    large: int = 30
+    large: int = 100
     rounds: int = 3
 
 
-FULL = Sizes(pictures=500, large=100, rounds=5)
+FULL = Sizes(pictures=500, large=500, rounds=5)
 QUICK = Sizes(pictures=4, large=1, rounds=1)
 
 
