@@ -71,15 +71,18 @@ def _grain(grey: np.ndarray) -> float:
     """
     height, width = grey.shape
     rows, columns = (slice(None, None, max(side // _MAX_SAMPLES, 1)) for side in (height, width))
-    across = _deviation(grey[rows].T)
-    down = _deviation(grey[:, columns])
+    across = _deviation(grey[rows])
+    down = _deviation(grey[:, columns].T)
     low, high = sorted((across, down))
     return high * (_LEFT_OF_STREAKS if low < high / 2 else _LEFT_OF_NOISE)
 
 
 def _deviation(grey: np.ndarray) -> float:
-    if len(grey) < 3:
+    if grey.shape[1] < 3:
         return 0.0
     values = grey.astype(np.int16)
-    seconds = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
-    return float(np.median(seconds)) / _MEDIAN_OF_SECONDS
+    seconds = np.abs(values[:, :-2] - 2 * values[:, 1:-1] + values[:, 2:])
+    # The median of small whole numbers: counting them takes half as long as `np.median`.
+    counted = np.bincount(seconds.ravel()).cumsum()
+    middle = np.searchsorted(counted, [(seconds.size + 1) // 2, seconds.size // 2 + 1])
+    return float(middle.mean()) / _MEDIAN_OF_SECONDS

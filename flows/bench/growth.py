@@ -1,7 +1,8 @@
-"""Growth: what more files in the inbox, and more cameras, cost a `watch` that reads nothing.
+"""Growth: what more files in the inbox, and more cameras, cost a `watch`.
 
 With a recogniser that takes no time, what is left is markwatch itself. The cost must not depend on
-how much waits: the inbox is the buffer, and memory is bounded by `intake.max_in_flight`.
+how much waits: the inbox is the buffer. Files are laid before a `watch` as it is shipped too, whose
+memory is mostly its model's.
 """
 
 from __future__ import annotations
@@ -25,21 +26,29 @@ recogniser: {{use: {NAME}}}
 sinks: {{mqtt: null, parquet: null}}
 log: {{level: warning}}
 """
+SHIPPED = """
+sinks: {mqtt: null, parquet: null}
+log: {level: warning}
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many files wait, at how many cameras; `reports` end a run; each goes `rounds` times."""
+    """How many files wait, at how many cameras; `reports` end a run; each goes `rounds` times.
+
+    `readings` end a run with the shipped recogniser.
+    """
 
     files: tuple[int, ...] = (1_000, 10_000)
     cameras: tuple[int, ...] = (1, 10, 50)
     files_of_cameras: int = 2_000
     reports: int = 5_000
+    readings: int = 300
     rounds: int = 3
 
 
 FULL = Sizes(files=(1_000, 10_000, 100_000), cameras=(1, 10, 50, 200))
-QUICK = Sizes(files=(20, 60), cameras=(1, 4), files_of_cameras=20, reports=20, rounds=1)
+QUICK = Sizes(files=(20, 60), cameras=(1, 4), files_of_cameras=20, reports=20, readings=5, rounds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +62,30 @@ class Run:
 
 
 def measure(sizes: Sizes, say: Say, folder: Path) -> Iterator[Figure]:
-    """Files, then cameras; in each round every size has its turn."""
+    """Files, then cameras, then files before the shipped recogniser; each size has its turn."""
     plugin = plugin_folder(folder)
-    for axis, numbers in (("files waiting", sizes.files), ("cameras", sizes.cameras)):
+    for axis, site, numbers, reports in (
+        ("files waiting", SITE, sizes.files, sizes.reports),
+        ("cameras", SITE, sizes.cameras, sizes.reports),
+        ("files waiting", SHIPPED, sizes.files, sizes.readings),
+    ):
+        by = f"by {axis}{', as shipped' if site is SHIPPED else ''}"
         runs: dict[int, list[Run]] = {number: [] for number in numbers}
         for turn in range(sizes.rounds):
             for number in numbers:
                 files = number if axis == "files waiting" else sizes.files_of_cameras
                 cameras = CAMERAS if axis == "files waiting" else number
-                say(f"{axis}: {number:,}, round {turn + 1} of {sizes.rounds}")
+                say(f"{by}: {number:,}, round {turn + 1} of {sizes.rounds}")
                 root = folder / "growth"
-                runs[number].append(run(root, plugin, files, cameras, sizes.reports))
+                runs[number].append(
+                    run(Station(root, site, RECIPE, plugin=plugin), files, cameras, reports)
+                )
                 shutil.rmtree(root)
-        yield from _figures(axis, runs)
+        yield from _figures(axis, by, runs)
 
 
-def run(root: Path, plugin: Path, files: int, cameras: int, reports: int) -> Run:
+def run(station: Station, files: int, cameras: int, reports: int) -> Run:
     """Lay the files there, start `watch`, and stop it after so many reports."""
-    station = Station(root, SITE, RECIPE, plugin=plugin)
     inboxes = [station.inbox(f"cam-{number:03d}") for number in range(cameras)]
     for number in range(files):
         (inboxes[number % cameras] / f"{number:07d}.png").write_bytes(picture(number))
@@ -93,8 +108,7 @@ def run(root: Path, plugin: Path, files: int, cameras: int, reports: int) -> Run
     )
 
 
-def _figures(axis: str, runs: dict[int, list[Run]]) -> Iterator[Figure]:
-    by = f"by {axis}"
+def _figures(axis: str, by: str, runs: dict[int, list[Run]]) -> Iterator[Figure]:
     quantities = (
         (f"time to the first result {by}", "s", "first_seconds", None),
         (f"rate {by}", "pictures/s", "pictures_per_second", None),

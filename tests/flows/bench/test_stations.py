@@ -18,7 +18,9 @@ from stages.errors import ConfigError
 
 
 def test_growth_when_files_wait_then_all_are_read_and_the_figures_are_there(tmp_path):
-    found = growth.run(tmp_path / "root", plugin_folder(tmp_path), 6, 2, 6)
+    station = Station(tmp_path / "root", SITE, RECIPE, plugin=plugin_folder(tmp_path))
+
+    found = growth.run(station, 6, 2, 6)
 
     assert found.first_seconds > 0.1
     assert found.peak_mb > 20
