@@ -37,20 +37,24 @@ SET VARIABLE markwatch_daily = (
 SET VARIABLE markwatch_empty = [
     markwatch_exactly(getvariable('markwatch_tree')) || '/{empty}'];
 
--- The names of the parts that files of daily/ hold, with their date= folder.
-SET VARIABLE markwatch_held = (
-    SELECT list(split_part(replace(file_name, '\\', '/'), '/', -2)
-        || '/' || split_part(line, ' ', 1))
-    FROM (SELECT file_name, unnest(string_split(decode(value), chr(10))) AS line
-          FROM parquet_kv_metadata(list_concat(
-              getvariable('markwatch_daily'), getvariable('markwatch_empty')))
-          WHERE decode(key) = 'markwatch.parts'));
+-- The parts that files of daily/ hold, with their date= folder, of the days that recent/ still has.
+CREATE OR REPLACE TEMP MACRO markwatch_folder(path) AS
+    split_part(replace(path, '\\', '/'), '/', -2);
+SET VARIABLE markwatch_both = (
+    SELECT list(file) FROM (SELECT unnest(getvariable('markwatch_daily')) AS file)
+    WHERE markwatch_folder(file) IN (
+        SELECT markwatch_folder(unnest(getvariable('markwatch_recent')))));
 SET VARIABLE markwatch_files = (
-    SELECT list(file) FROM (
-        SELECT unnest(getvariable('markwatch_recent')) AS file)
-    WHERE NOT list_contains(coalesce(getvariable('markwatch_held'), []),
-        split_part(replace(file, '\\', '/'), '/', -2) || '/'
-        || split_part(replace(file, '\\', '/'), '/', -1)));
+    SELECT list(file ORDER BY file)
+    FROM (SELECT unnest(getvariable('markwatch_recent')) AS file)
+    ANTI JOIN (
+        SELECT markwatch_folder(file_name) AS folder, split_part(line, ' ', 1) AS part
+        FROM (SELECT file_name, unnest(string_split(decode(value), chr(10))) AS line
+              FROM parquet_kv_metadata(list_concat(
+                  getvariable('markwatch_both'), getvariable('markwatch_empty')))
+              WHERE decode(key) = 'markwatch.parts'))
+    ON markwatch_folder(file) = folder
+        AND split_part(replace(file, '\\', '/'), '/', -1) = part);
 
 CREATE OR REPLACE TEMP VIEW markwatch AS
 SELECT * FROM read_parquet(
