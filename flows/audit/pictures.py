@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flows.archive import REASON
@@ -17,28 +17,48 @@ from flows.audit.ledger import Difference
 from flows.configuration.settings import Layout
 from flows.files.digest import digest_of
 from flows.files.sidecar import SUFFIX
+from flows.ledger.file import Snapshot
 
+_SEEN = "SELECT * FROM images WHERE state != 'intended'"
 _FIND = "look for it (a person, a clean-up job, the disk), and put it back"
 
 
 def check_pictures(
-    first: sqlite3.Connection, later: sqlite3.Connection, layout: Layout, *, hashed: bool
+    first: sqlite3.Connection, again: Callable[[], Snapshot], layout: Layout, *, hashed: bool
 ) -> Iterator[Difference]:
-    """Hold the folders to the ledger; `later` is a moment after `first`, which explains moves.
+    """Hold the folders to the ledger as `first` has it; `again` gives the ledger of now.
 
-    With `hashed`, the bytes of every picture are compared as well.
+    What looks wrong counts only if a ledger that is read after the look says the same: a picture
+    may have been reported and filed since. With `hashed`, the bytes of every picture are compared
+    as well.
     """
-    query = "SELECT * FROM images WHERE state != 'intended'"
-    for record in first.execute(f"{query} ORDER BY id"):
-        if _wrong(record, layout, hashed=hashed) is None:
-            continue
-        now = later.execute(f"{query} AND id=?", (record["id"],)).fetchone()
-        words = _wrong(now, layout, hashed=hashed) if now is not None else None
-        if words is not None:
-            where = f"picture {record['name']} of camera {record['camera']} ({record['id']})"
-            yield Difference(where, words, _FIND)
-    for top in (layout.work, layout.archive, layout.failed):
-        for path in _files(top):
+    wrong = {
+        record["id"]: record
+        for record in first.execute(f"{_SEEN} ORDER BY id")
+        if _wrong(record, layout, hashed=hashed) is not None
+    }
+    strangers = [
+        path
+        for top in (layout.work, layout.archive, layout.failed)
+        for path in _files(top)
+        if not _known(first, path, layout)
+    ]
+    while wrong:
+        moved: dict[str, sqlite3.Row] = {}
+        with again() as later:
+            for name, record in wrong.items():
+                now = later.execute(f"{_SEEN} AND id=?", (name,)).fetchone()
+                words = None if now is None else _wrong(now, layout, hashed=hashed)
+                if words is None:
+                    continue
+                if tuple(now) != tuple(record):
+                    moved[name] = now
+                    continue
+                where = f"picture {record['name']} of camera {record['camera']} ({record['id']})"
+                yield Difference(where, words, _FIND)
+        wrong = moved
+    with again() as later:
+        for path in strangers:
             if not _known(later, path, layout) and os.path.lexists(path):
                 yield Difference(
                     f"file {layout.label(path)}",

@@ -100,8 +100,7 @@ def _differences(layout: Layout, site: Settings, *, hashed: bool) -> list[Differ
             if name in known and _is_readable(site, name):
                 sink = choice.plugin(choice.options, place, name)
                 found += SinkAudit(first, name, sink, site.station).check(lambda: snapshot(layout))
-        with snapshot(layout) as later:
-            found += check_pictures(first, later, layout, hashed=hashed)
+        found += check_pictures(first, lambda: snapshot(layout), layout, hashed=hashed)
     return found
 
 

@@ -15,6 +15,8 @@ from commands import invoke
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows.audit import pictures as audited
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
@@ -273,6 +275,29 @@ def test_audit_when_a_picture_has_other_bytes_of_the_same_length_then_only_hashi
     assert account.wrong() == []
     (line,) = account.wrong(hashed=True)
     assert victim.name in line and "other bytes" in line
+
+
+def test_audit_when_pictures_are_filed_while_it_looks_then_it_finds_no_difference(
+    account, monkeypatch
+):
+    look, listed = audited._wrong, audited._files
+    going = [lambda: account.report(99), lambda: (account.claim(98), account.report(98))]
+
+    def looked(record, layout, *, hashed):
+        if going and record["state"] == "claimed":
+            going.pop(0)()
+        return look(record, layout, hashed=hashed)
+
+    def walked(top):
+        if going and top == account.layout.archive:
+            going.pop(0)()
+        return listed(top)
+
+    monkeypatch.setattr(audited, "_wrong", looked)
+    monkeypatch.setattr(audited, "_files", walked)
+
+    assert account.wrong() == []
+    assert not going
 
 
 def test_audit_when_a_difference_is_found_then_exits_with_1_and_names_it_in_one_line(account):
