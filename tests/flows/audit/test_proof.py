@@ -296,7 +296,8 @@ def test_audit_when_pictures_are_filed_while_it_looks_then_it_finds_no_differenc
     monkeypatch.setattr(audited, "_wrong", looked)
     monkeypatch.setattr(audited, "_files", walked)
 
-    assert account.wrong() == []
+    with account:
+        assert account.wrong() == []
     assert not going
 
 
