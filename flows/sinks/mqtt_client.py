@@ -201,16 +201,20 @@ def no_answer(endpoint: Endpoint, words: str, said: str = "") -> str:
     """What it means when something listens but does not answer as a broker.
 
     `said` is what paho last complained of: with TLS 1.3 a broker refuses a client's certificate
-    only after the handshake, so no exception tells of it.
+    only after the handshake, so no exception tells of it; and nobody does where the connection was
+    reset before the alert was read.
     """
     if endpoint.tls:
         for alert, remedy in _ALERTS.items():
             if alert in said.lower():
                 return f"{endpoint} refuses this client: {remedy}"
-    other = "without" if endpoint.tls else "with"
+        return (
+            f"{endpoint} {words}: check that it is an MQTT port with TLS, whether"
+            f" {_ALERTS['certificate required']} that it takes, and the broker's log"
+        )
     return (
-        f"{endpoint} {words}: check that it is an MQTT port, whether it is one {other} TLS,"
-        " and the broker's log"
+        f"{endpoint} {words}: check that it is an MQTT port, whether it is one with TLS, and the"
+        " broker's log"
     )
 
 
