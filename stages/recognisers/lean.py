@@ -193,7 +193,7 @@ class LeanDecoder:
         More than one token at a time only at the start.
         """
         asked = tokens.shape[1]
-        if asked > 1:
+        if 1 < asked <= self._max_tokens:
             longer = min(-(-asked // _PLACES_TOGETHER) * _PLACES_TOGETHER, self._max_tokens)
             tokens = nn.functional.pad(tokens, (0, longer - asked), value=self._start)
         count, length = tokens.shape
